@@ -1,0 +1,4 @@
+//! Who is calling: credentials to a [`Principal`](crate::domain::principal::Principal).
+//!
+//! The same code serves registry and gateway; both check tokens in process, from the snapshot's
+//! [`Trust`](crate::domain::trust::Trust). Making tokens and sessions is the registry's business.

@@ -1,0 +1,41 @@
+//! What a gateway knows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::ids::{ClusterId, Revision};
+use crate::domain::path::ServerPath;
+use crate::domain::policy::Policy;
+use crate::domain::secret::Secret;
+use crate::domain::server::Route;
+use crate::domain::trust::Trust;
+
+/// Key for the MACs and seals that any replica of the gateway must be able to check: session ids,
+/// message URLs of legacy streams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionKey(pub Secret<[u8; 32]>);
+
+/// Everything a gateway needs, at one revision. Immutable; unchanged routes keep their `Arc`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// Which registry it is from.
+    pub cluster: ClusterId,
+    /// Grows strictly within a cluster.
+    pub revision: Revision,
+    /// Enabled servers only.
+    pub routes: BTreeMap<ServerPath, Arc<Route>>,
+    /// Who may do what, and whose tokens count. `None`: the registry offers only its list of
+    /// servers, so that an external auth server must decide.
+    pub access: Option<Arc<Access>>,
+}
+
+/// The part of a snapshot that decides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Access {
+    /// Scopes and what they allow.
+    pub policy: Policy,
+    /// Whose tokens count.
+    pub trust: Trust,
+    /// For what this and other gateways hand out to clients.
+    pub session_key: SessionKey,
+}

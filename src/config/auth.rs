@@ -1,0 +1,30 @@
+//! `[auth]`: identity.
+
+use serde::Deserialize;
+
+use super::types::Period;
+use crate::domain::secret::Secret;
+
+/// Settings of identity.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Name of the local admin (`ADMIN_USER`).
+    pub admin_user: String,
+    /// Its password (`ADMIN_PASSWORD`); absent: generated into `admin-password`.
+    pub admin_password: Option<Secret<String>>,
+    /// What keys at rest are derived from (`SECRET_KEY`); absent: generated and kept.
+    pub secret_key: Option<Secret<String>>,
+    /// Idle end of a browser session.
+    pub session_idle: Period,
+    /// Absolute end of a browser session.
+    pub session_max: Period,
+    /// Tokens a user may make in an hour.
+    pub tokens_per_hour: u32,
+    /// Failed logins per address and per account in five minutes.
+    pub login_failures: u32,
+    /// How long a verified token is remembered by its hash.
+    pub verified_ttl: Period,
+    /// How many verified tokens are remembered.
+    pub verified_entries: usize,
+}

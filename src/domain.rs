@@ -1,0 +1,16 @@
+//! What things are: servers, paths, rights, identities.
+//!
+//! Pure values and rules: no I/O, no async, no framework types. Everything here is parsed once, at
+//! the edge, and trusted afterwards. Start with [`server`] (what a definition is), [`path`] (how a
+//! server is named) and [`policy`] (who may do what).
+
+pub mod endpoint;
+pub mod ids;
+pub mod path;
+pub mod policy;
+pub mod principal;
+pub mod secret;
+pub mod server;
+pub mod time;
+pub mod trust;
+pub mod validate;

@@ -1,0 +1,37 @@
+//! Whose tokens count: what a gateway needs to check one without asking anybody.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::TokenId;
+use super::time::Timestamp;
+
+/// A key that signs tokens of the registry, public half.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenKey {
+    /// Key id, in the token's header.
+    pub kid: String,
+    /// P-256 public key, uncompressed point, base64url without padding: x.
+    pub x: String,
+    /// The same: y.
+    pub y: String,
+}
+
+/// The registry's own tokens: who issues them, for whom, with which keys, and which no longer count.
+///
+/// Tokens are JWTs, ES256 (RFC 7518 §3.4), type `at+jwt` (RFC 9068).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trust {
+    /// The only accepted `iss`.
+    pub issuer: String,
+    /// The only accepted `aud`.
+    pub audience: String,
+    /// Keys in use; more than one during rotation.
+    pub keys: Vec<TokenKey>,
+    /// Revoked tokens and when they would have ended anyway.
+    pub revoked: BTreeMap<TokenId, Timestamp>,
+    /// Users whose tokens made before the moment no longer count.
+    #[serde(default)]
+    pub not_before: BTreeMap<String, Timestamp>,
+}

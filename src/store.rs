@@ -1,0 +1,255 @@
+//! The registry's database: a trait per aggregate behind one unit of work.
+//!
+//! A change, its revision and its audit entry are one transaction ([`Transaction`]). SQLite is the
+//! default, PostgreSQL serves several replicas; one contract suite holds both to the same promises.
+//! Nothing outside this module names a driver.
+
+use async_trait::async_trait;
+
+use crate::domain::ids::{ClusterId, Revision, TokenId};
+use crate::domain::path::ServerPath;
+use crate::domain::secret::Secret;
+use crate::domain::server::ServerDefinition;
+use crate::domain::time::Timestamp;
+
+/// A database that is open, migrated and locked by this process where it must be.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Starts a transaction that may write. With SQLite there is one at a time.
+    async fn begin(&self) -> Result<Box<dyn Transaction + '_>, Error>;
+
+    /// Starts a transaction that only reads, at one consistent state.
+    async fn read(&self) -> Result<Box<dyn Transaction + '_>, Error>;
+
+    /// Resolves when another process may have changed the database; never, where none can.
+    async fn changed_elsewhere(&self);
+
+    /// Whether several processes may share the database.
+    fn is_shared(&self) -> bool;
+
+    /// Ends all connections; with SQLite after a checkpoint.
+    async fn close(&self);
+}
+
+/// One unit of work. Dropped without commit, nothing of it happened.
+#[async_trait]
+pub trait Transaction: Send {
+    /// The cluster's identity and the current revision.
+    async fn cluster(&mut self) -> Result<(ClusterId, Revision), Error>;
+    /// Server definitions.
+    fn servers(&mut self) -> &mut dyn ServerRepository;
+    /// Tokens that the registry issued.
+    fn tokens(&mut self) -> &mut dyn TokenRepository;
+    /// Browser sessions.
+    fn sessions(&mut self) -> &mut dyn SessionRepository;
+    /// Generated keys, sealed at rest.
+    fn keys(&mut self) -> &mut dyn KeyRepository;
+    /// What was imported from files.
+    fn imports(&mut self) -> &mut dyn ImportRepository;
+    /// Who changed what.
+    fn audit(&mut self) -> &mut dyn AuditRepository;
+    /// Makes everything durable. `Bump::Yes` counts the revision up in the same transaction and
+    /// wakes other replicas; the answer is the revision that now holds.
+    async fn commit(self: Box<Self>, bump: Bump) -> Result<Revision, Error>;
+}
+
+/// Whether a change matters to gateways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bump {
+    /// It does: a new revision.
+    Yes,
+    /// It does not: sessions, health, audit.
+    No,
+}
+
+/// A definition with what the registry knows of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredServer {
+    /// What people wrote.
+    pub definition: ServerDefinition,
+    /// Counts changes of this server; its ETag.
+    pub version: u64,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// Who added it.
+    pub created_by: String,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Who changed it last.
+    pub updated_by: String,
+}
+
+/// Server definitions.
+#[async_trait]
+pub trait ServerRepository: Send {
+    /// One, by its path.
+    async fn find(&mut self, path: &ServerPath) -> Result<Option<StoredServer>, Error>;
+    /// All, by path.
+    async fn list(&mut self) -> Result<Vec<StoredServer>, Error>;
+    /// Adds one. [`Error::Exists`] when the path is taken.
+    async fn insert(&mut self, server: &StoredServer) -> Result<(), Error>;
+    /// Replaces one whose version is `server.version - 1`. [`Error::Stale`] when it is another.
+    async fn update(&mut self, server: &StoredServer) -> Result<(), Error>;
+    /// Takes one out; whether it was there.
+    async fn remove(&mut self, path: &ServerPath) -> Result<bool, Error>;
+}
+
+/// A token that the registry issued; the token itself is not kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredToken {
+    /// Its `jti`.
+    pub id: TokenId,
+    /// Whose it is.
+    pub username: String,
+    /// What its maker called it.
+    pub description: String,
+    /// Its scopes.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// Tokens that the registry issued.
+#[async_trait]
+pub trait TokenRepository: Send {
+    /// Adds one.
+    async fn insert(&mut self, token: &StoredToken) -> Result<(), Error>;
+    /// One, by id.
+    async fn find(&mut self, id: &TokenId) -> Result<Option<StoredToken>, Error>;
+    /// Those of a user, or all; newest first.
+    async fn list(&mut self, username: Option<&str>) -> Result<Vec<StoredToken>, Error>;
+    /// Those of a user made since a moment.
+    async fn count_since(&mut self, username: &str, since: Timestamp) -> Result<u64, Error>;
+    /// Marks one as revoked; whether it was there and not revoked yet.
+    async fn revoke(&mut self, id: &TokenId, at: Timestamp) -> Result<bool, Error>;
+    /// Revoked ones that have not ended: what every gateway must refuse.
+    async fn revoked(&mut self, now: Timestamp) -> Result<Vec<(TokenId, Timestamp)>, Error>;
+    /// Forgets those that ended before a moment; how many.
+    async fn purge(&mut self, before: Timestamp) -> Result<u64, Error>;
+}
+
+/// A browser session, by the SHA-256 of its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSession {
+    /// SHA-256 of the id in the cookie.
+    pub id_hash: [u8; 32],
+    /// Whose it is.
+    pub username: String,
+    /// How they logged in.
+    pub provider: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// Last use.
+    pub seen_at: Timestamp,
+}
+
+/// Browser sessions.
+#[async_trait]
+pub trait SessionRepository: Send {
+    /// Adds one.
+    async fn insert(&mut self, session: &StoredSession) -> Result<(), Error>;
+    /// One, by the hash of its id.
+    async fn find(&mut self, id_hash: &[u8; 32]) -> Result<Option<StoredSession>, Error>;
+    /// Notes its last use.
+    async fn touch(&mut self, id_hash: &[u8; 32], at: Timestamp) -> Result<(), Error>;
+    /// Ends one; whether it was there.
+    async fn remove(&mut self, id_hash: &[u8; 32]) -> Result<bool, Error>;
+    /// Ends those unused since `idle_before` or made before `made_before`; how many.
+    async fn purge(&mut self, idle_before: Timestamp, made_before: Timestamp) -> Result<u64, Error>;
+}
+
+/// Generated keys (token signing, sessions), sealed at rest.
+#[async_trait]
+pub trait KeyRepository: Send {
+    /// The newest key of that name.
+    async fn find(&mut self, name: &str) -> Result<Option<Secret<Vec<u8>>>, Error>;
+    /// Keeps a key where none is yet, and answers the one that holds.
+    async fn keep(&mut self, name: &str, key: Secret<Vec<u8>>) -> Result<Secret<Vec<u8>>, Error>;
+}
+
+/// What was imported from one file, so that the database wins over files at the next start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportedFile {
+    /// File name below the definitions' folder.
+    pub file: String,
+    /// SHA-256 of its content.
+    pub hash: [u8; 32],
+    /// The server it defined.
+    pub path: ServerPath,
+}
+
+/// What was imported from files.
+#[async_trait]
+pub trait ImportRepository: Send {
+    /// All.
+    async fn list(&mut self) -> Result<Vec<ImportedFile>, Error>;
+    /// Notes one; replaces what was noted of the same file.
+    async fn keep(&mut self, file: &ImportedFile) -> Result<(), Error>;
+}
+
+/// One audit entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What, such as `server.create`.
+    pub action: String,
+    /// On what.
+    pub subject: String,
+    /// In which request.
+    pub request_id: String,
+}
+
+/// Who changed what.
+#[async_trait]
+pub trait AuditRepository: Send {
+    /// Adds an entry; part of the change's transaction.
+    async fn append(&mut self, entry: &AuditEntry) -> Result<(), Error>;
+    /// The newest first.
+    async fn list(&mut self, limit: u32) -> Result<Vec<AuditEntry>, Error>;
+}
+
+/// What can go wrong with a database.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The key is taken.
+    #[error("already exists")]
+    Exists,
+    /// Somebody else changed it first.
+    #[error("changed by somebody else in the meantime")]
+    Stale,
+    /// No room; reads go on.
+    #[error("the database's disk is full")]
+    Full(#[source] anyhow::Error),
+    /// Locked, restarting, failing over: worth another try.
+    #[error("the database is not available")]
+    Unavailable(#[source] anyhow::Error),
+    /// Stored data that cannot be read back.
+    #[error("corrupt data in {table}.{column}, row {row}")]
+    Corrupt {
+        /// Table.
+        table: &'static str,
+        /// Column.
+        column: &'static str,
+        /// Key of the row.
+        row: String,
+        /// Cause.
+        #[source]
+        source: anyhow::Error,
+    },
+    /// The schema is newer than this program.
+    #[error("the database's schema is newer than this program; run the newer version or restore a backup")]
+    NewerSchema,
+    /// A second process has it open.
+    #[error("the database is in use by another process")]
+    InUse,
+    /// Anything else.
+    #[error("the database failed")]
+    Failed(#[source] anyhow::Error),
+}
