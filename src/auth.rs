@@ -2,3 +2,5 @@
 //!
 //! The same code serves registry and gateway; both check tokens in process, from the snapshot's
 //! [`Trust`](crate::domain::trust::Trust). Making tokens and sessions is the registry's business.
+
+pub mod verify;
