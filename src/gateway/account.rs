@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use http::{HeaderValue, Method, StatusCode};
 
+use super::connection::Busy;
 use super::reason::Reason;
 use super::table::CompiledRoute;
 use super::usage::GatewayUsage;
@@ -74,6 +75,8 @@ pub struct Record {
     pub broken: bool,
     /// Why the gateway itself answered.
     pub reason: Option<Reason>,
+    /// Keeps the connection from being taken for an idle one.
+    pub busy: Busy,
     /// For the access log; `None` when it is off.
     pub line: Option<Box<AccessLine>>,
 }
@@ -120,6 +123,7 @@ impl Record {
         };
         tracing::info!(
             target: "access",
+            {
             request.id = %self.id,
             client.address = %line.client,
             user.name = line.caller.as_ref().map(|caller| &*caller.username),
@@ -133,6 +137,7 @@ impl Record {
             bytes_out = self.bytes_out,
             reason = self.reason.map(Reason::label),
             end,
+            },
             "request"
         );
     }

@@ -31,7 +31,7 @@ const SINGLE: [HeaderName; 12] = [
 
 /// Whom we answer, by `Host` and by `Origin`.
 #[derive(Debug)]
-pub struct Admission {
+pub struct RequestRules {
     hosts: HashSet<String>,
     origins: HashSet<String>,
     /// Serve every host: a public listener for which none is configured.
@@ -50,7 +50,7 @@ pub struct Admitted {
     pub origin: Option<HeaderValue>,
 }
 
-impl Admission {
+impl RequestRules {
     /// From settings; `machine` is the machine's own name, `public` says that some listener is
     /// reachable from elsewhere.
     pub fn new(http: &HttpConfig, limits: &LimitsConfig, machine: Option<&str>, public: bool) -> Self {
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
     use crate::config::types::ByteSize;
 
-    fn admission(hosts: &[&str], public: bool) -> Admission {
+    fn admission(hosts: &[&str], public: bool) -> RequestRules {
         let http = HttpConfig {
             allowed_hosts: hosts.iter().map(ToString::to_string).collect(),
             allowed_origins: vec!["https://app.example".to_owned()],
@@ -242,7 +242,7 @@ mod tests {
             message_bytes: ByteSize::new(1),
             h2_streams: 1,
         };
-        Admission::new(&http, &limits, Some("box"), public)
+        RequestRules::new(&http, &limits, Some("box"), public)
     }
 
     fn head(uri: &str, fields: &[(&str, &str)]) -> RequestHead {

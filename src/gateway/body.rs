@@ -142,7 +142,7 @@ impl Relay {
                 if let Some(record) = &mut self.record {
                     record.broken = true;
                 }
-                tracing::debug!(error = &error as &dyn std::error::Error, "answer cut off");
+                tracing::debug!(%error, "answer cut off");
             }
             None => self.finish(),
         }

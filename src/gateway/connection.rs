@@ -1,10 +1,11 @@
-//! One client connection: what the phases may know of it, and serving it.
+//! One client connection: what the phases may know of it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
+use tokio::sync::Notify;
 
 use crate::net::idle_io::Activity;
 
@@ -17,6 +18,7 @@ pub struct Connection {
     secure: bool,
     activity: Arc<Activity>,
     requests: AtomicU64,
+    wind_down: Notify,
 }
 
 impl Connection {
@@ -31,6 +33,7 @@ impl Connection {
             secure: tls.is_some(),
             activity,
             requests: AtomicU64::new(0),
+            wind_down: Notify::new(),
         }
     }
 
@@ -64,13 +67,35 @@ impl Connection {
         &self.activity
     }
 
-    /// Counts a request; how many there were with it.
-    pub fn count_request(&self) -> u64 {
-        self.requests.fetch_add(1, Ordering::Relaxed) + 1
+    /// Begins a request: until the guard is dropped the connection is not idle.
+    pub fn begin_request(self: &Arc<Self>) -> Busy {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.activity.begin_request();
+        Busy(Arc::clone(self))
     }
 
     /// Requests so far.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Asks for the connection's end after what is in progress.
+    pub fn wind_down(&self) {
+        self.wind_down.notify_one();
+    }
+
+    /// Waits until somebody asked for it.
+    pub async fn winding_down(&self) {
+        self.wind_down.notified().await;
+    }
+}
+
+/// A request in progress on a connection.
+#[derive(Debug)]
+pub struct Busy(Arc<Connection>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.activity.end_request();
     }
 }

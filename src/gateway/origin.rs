@@ -10,7 +10,7 @@ use tokio::io::DuplexStream;
 
 use crate::domain::endpoint::UpstreamUrl;
 use crate::domain::server::UpstreamTls;
-use crate::net::roots::Roots;
+use crate::net::roots::{self, Roots};
 
 /// Whom to connect to. Equal ones are one value, so that connections are shared between routes.
 #[derive(Debug)]
@@ -119,9 +119,7 @@ impl Origins {
     }
 
     fn peer_tls(&self, host: &str, tls: &UpstreamTls) -> Option<PeerTls> {
-        let config = self
-            .roots
-            .client_config(tls.ca.as_deref(), tls.insecure, &[b"h2", b"http/1.1"])
+        let config = roots::client_config(&self.roots, tls.ca.as_deref(), tls.insecure, ALPN)
             .inspect_err(|error| tracing::error!(host, %error, "TLS towards a server cannot be set up"))
             .ok()?;
         Some(PeerTls { config, name: ServerName::try_from(host.to_owned()).ok()? })
@@ -133,6 +131,9 @@ impl Origins {
         Self::new(Roots::built_in())
     }
 }
+
+/// HTTP/2 where the server has it.
+const ALPN: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 #[cfg(test)]
 mod tests {

@@ -79,6 +79,7 @@ pub async fn handle(context: Context, mut request: Request<Incoming>) -> Respons
         complete: false,
         broken: false,
         reason: None,
+        busy: context.connection.begin_request(),
         line: None,
     });
     if gateway.access_log {
@@ -107,7 +108,7 @@ fn admit(
     head: &RequestHead,
     reply: &mut ReplyContext,
 ) -> Result<(Admitted, String, bool), Reason> {
-    let admitted = context.gateway.admission.check(head, context.connection.sni())?;
+    let admitted = context.gateway.rules.check(head, context.connection.sni())?;
     reply.origin.clone_from(&admitted.origin);
     let slash_escapes = control::takes_escaped_slashes(head.raw_path());
     let path = target::canonical_path(head.raw_path(), slash_escapes)

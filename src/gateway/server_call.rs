@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, header};
 use hyper::body::Incoming;
 
 use super::body::{RequestBody, ResponseBody};
@@ -23,7 +23,7 @@ use crate::catalog::snapshot::Access;
 use crate::domain::policy::Action;
 use crate::domain::principal::Principal;
 use crate::protocol::envelope::{Envelope, Kind, Message};
-use crate::protocol::headers::HeaderCheck;
+use crate::protocol::headers::{self, HeaderCheck, Single};
 
 /// What an MCP endpoint takes.
 pub const METHODS: &str = "GET, POST, DELETE, OPTIONS";
@@ -60,8 +60,9 @@ pub async fn call(
                 body_idle: timeouts.upstream_body_idle.get(),
                 stream_idle: timeouts.upstream_stream_idle.get(),
             };
-            let stream = Stream { route, caller: call.caller, endless: call.endless };
             let gateway = Arc::clone(&context.gateway);
+            let opened_at = gateway.clock.now();
+            let stream = Stream { route, caller: call.caller, endless: call.endless, opened_at };
             pipeline::pass_on(answer, exchange, &passing, || Some(gateway.streams.open(stream)), &context)
         }
         Err(reason) => pipeline::refuse(reason, &exchange.reply, exchange.record),
@@ -184,13 +185,16 @@ async fn read_message(
 }
 
 fn cross_check(head: &RequestHead, envelope: &Envelope<'_>) -> Result<(), Reason> {
-    HeaderCheck::compare(
-        envelope,
-        head.header_str("mcp-protocol-version"),
-        head.header_str("mcp-method"),
-        head.header_str("mcp-name"),
-    )
-    .map_err(|_| Reason::HeaderMismatch)
+    let single = |name| Single::of(head.header_all(name).iter().map(HeaderValue::as_bytes));
+    let check = HeaderCheck {
+        version: single(headers::MCP_PROTOCOL_VERSION),
+        method: single(headers::MCP_METHOD),
+        name: single(headers::MCP_NAME),
+    };
+    check.compare(envelope).map_err(|mismatch| {
+        tracing::debug!(%mismatch, "message refused");
+        Reason::HeaderMismatch
+    })
 }
 
 fn action<'m>(message: &'m Message<'_>) -> Action<'m> {

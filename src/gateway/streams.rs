@@ -10,6 +10,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::table::CompiledRoute;
 use crate::domain::principal::Principal;
+use crate::domain::time::Timestamp;
 
 /// All open streams of this process.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Stream {
     /// Without end by design (a GET stream, a subscription, a tunnel): closed as soon as the
     /// gateway stops, while an answer in progress may finish.
     pub endless: bool,
+    /// When it was opened.
+    pub opened_at: Timestamp,
 }
 
 impl Streams {

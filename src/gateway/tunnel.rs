@@ -1,7 +1,5 @@
 //! WebSocket: bytes both ways after a validated 101.
 
-use std::sync::Arc;
-
 use http::header::{self, HeaderMap};
 use http::{HeaderValue, Method, Version};
 use hyper::upgrade::{OnUpgrade, Upgraded};

@@ -14,7 +14,6 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-pub use self::connect::ConnectFailure;
 pub use self::pool::{Lease, Pool, PoolLimits};
 use self::pool::Sender;
 use super::body::RequestBody;
@@ -76,6 +75,6 @@ impl Pool {
 }
 
 fn refusal(error: &hyper::Error) -> Reason {
-    tracing::debug!(error = &error as &dyn std::error::Error, "exchange with a server failed");
+    tracing::debug!(%error, "exchange with a server failed");
     Reason::UpstreamProtocol
 }

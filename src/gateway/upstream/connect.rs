@@ -10,15 +10,12 @@ use tokio::time::{Instant, timeout_at};
 use super::pool::{Pool, Sender};
 use crate::gateway::origin::{Origin, Peer, PeerTls};
 use crate::gateway::reason::Reason;
-use crate::net::dial::{self, DialError};
+use crate::net::dial::DialError;
 
 /// Bytes that hyper reads at once from an upstream, at most.
 const READ_BUFFER: usize = 64 * 1024;
 /// Bytes of an answer's head.
 const HEAD_BYTES: u32 = 64 * 1024;
-
-/// Why there is no connection.
-pub type ConnectFailure = Reason;
 
 /// A new connection, its driver running on this worker.
 pub(super) async fn connect(pool: &Arc<Pool>, origin: &Arc<Origin>) -> Result<Sender, Reason> {
@@ -99,10 +96,13 @@ where
 }
 
 fn refusal(host: &str, port: u16, error: &DialError) -> Reason {
-    tracing::debug!(host, port, error = &error as &dyn std::error::Error, "no connection to a server");
-    match error.kind() {
-        dial::Kind::Refused => Reason::UpstreamForbidden,
-        dial::Kind::Timeout => Reason::UpstreamConnectTimeout,
-        dial::Kind::Dns | dial::Kind::Connect => Reason::UpstreamConnect,
+    tracing::debug!(host, port, reason = error.reason(), %error, "no connection to a server");
+    match error {
+        DialError::Refused { .. } => Reason::UpstreamForbidden,
+        DialError::Timeout { .. } => Reason::UpstreamConnectTimeout,
+        DialError::Tls { .. } => Reason::UpstreamTls,
+        DialError::Dns { .. } | DialError::ConnectionRefused { .. } | DialError::Connect { .. } => {
+            Reason::UpstreamConnect
+        }
     }
 }
