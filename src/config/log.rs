@@ -56,7 +56,7 @@ pub fn directives(level: &str) -> Result<String, LevelError> {
     if parses && (known || !lone_word) {
         Ok(directives)
     } else {
-        Err(LevelError(level.to_owned()))
+        Err(LevelError::new(level))
     }
 }
 
@@ -66,3 +66,10 @@ pub fn directives(level: &str) -> Result<String, LevelError> {
     "cannot read {0:?} as a log level: write error, warning, info, debug or trace, or directives such as \"info,mcp::gateway=debug\""
 )]
 pub struct LevelError(String);
+
+impl LevelError {
+    /// Quotes the level that is not one.
+    pub fn new(level: &str) -> Self {
+        Self(level.to_owned())
+    }
+}
