@@ -1,5 +1,7 @@
 //! Composition root.
 
+pub mod mode;
+
 use std::process::ExitCode;
 
 /// Runs the program.

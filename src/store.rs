@@ -159,7 +159,8 @@ pub trait SessionRepository: Send {
     /// Ends one; whether it was there.
     async fn remove(&mut self, id_hash: &[u8; 32]) -> Result<bool, Error>;
     /// Ends those unused since `idle_before` or made before `made_before`; how many.
-    async fn purge(&mut self, idle_before: Timestamp, made_before: Timestamp) -> Result<u64, Error>;
+    async fn purge(&mut self, idle_before: Timestamp, made_before: Timestamp)
+    -> Result<u64, Error>;
 }
 
 /// Generated keys (token signing, sessions), sealed at rest.
@@ -244,7 +245,9 @@ pub enum Error {
         source: anyhow::Error,
     },
     /// The schema is newer than this program.
-    #[error("the database's schema is newer than this program; run the newer version or restore a backup")]
+    #[error(
+        "the database's schema is newer than this program; run the newer version or restore a backup"
+    )]
     NewerSchema,
     /// A second process has it open.
     #[error("the database is in use by another process")]
