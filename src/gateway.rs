@@ -4,13 +4,11 @@
 //! authorises is byte for byte what it forwards; nothing that streams is buffered or cut. It must
 //! not touch a database, nor hold a snapshot while something streams.
 //!
-//! Start at [`pipeline`]: the phases of one request, in order. [`serve`] is one connection,
-//! [`worker`] the threads, [`table`] the routes, [`upstream`] the way out.
+//! Start at [`pipeline`]: the phases of one request, in order. [`worker`] the threads, [`table`] the routes, [`upstream`] the way out.
 
 pub mod account;
 pub mod admit;
 pub mod body;
-pub mod connection;
 pub mod control;
 pub mod head;
 pub mod message;
@@ -20,8 +18,8 @@ pub mod prepare;
 pub mod reason;
 pub mod reply;
 pub mod respond;
-pub mod serve;
 pub mod server_call;
+pub mod service;
 pub mod shared;
 pub mod streams;
 pub mod table;
@@ -32,6 +30,5 @@ pub mod usage;
 pub mod worker;
 
 pub use self::origin::LocalPeer;
-pub use self::serve::Stop;
 pub use self::shared::{ControlPlane, Gateway, Parts};
 pub use self::worker::{Listener, Start, Threads};

@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use http::{HeaderValue, Method, StatusCode};
 
-use super::connection::Busy;
 use super::reason::Reason;
 use super::table::CompiledRoute;
 use super::usage::GatewayUsage;
 use crate::domain::principal::Principal;
+use crate::http::connection::Busy;
 
 /// Names one request in logs, error bodies and towards the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +44,18 @@ pub struct RequestIds {
 impl RequestIds {
     /// `run` tells processes apart.
     pub const fn new(run: u32) -> Self {
-        Self { run, next: AtomicU64::new(1) }
+        Self {
+            run,
+            next: AtomicU64::new(1),
+        }
     }
 
     /// The next one.
     pub fn next(&self) -> RequestId {
-        RequestId { run: self.run, number: self.next.fetch_add(1, Ordering::Relaxed) }
+        RequestId {
+            run: self.run,
+            number: self.next.fetch_add(1, Ordering::Relaxed),
+        }
     }
 }
 

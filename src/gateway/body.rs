@@ -81,7 +81,9 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Held(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Held(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
             Self::Stream(incoming, _) => incoming.size_hint(),
         }
     }
@@ -189,7 +191,9 @@ impl Body for ResponseBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Full(bytes, _) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Full(bytes, _) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
             Self::Relay(relay) => relay.incoming.size_hint(),
         }
     }
@@ -211,7 +215,10 @@ impl SilenceTimer {
 
     fn poll_silent(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let limit = self.limit;
-        self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit))).as_mut().poll(context)
+        self.sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)))
+            .as_mut()
+            .poll(context)
     }
 
     fn heard(&mut self) {
@@ -235,7 +242,9 @@ fn poll_data(
                 return Poll::Ready(frame.map(|frame| frame.map_err(Error::Broken)));
             }
             Poll::Pending => {
-                return timer.poll_silent(context).map(|()| Some(Err(Error::Silent)));
+                return timer
+                    .poll_silent(context)
+                    .map(|()| Some(Err(Error::Silent)));
             }
         }
     }

@@ -6,7 +6,6 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
 use super::body::ResponseBody;
-use super::connection::Connection;
 use super::head::RequestHead;
 use super::pipeline::{self, Context, Exchange, Passing};
 use super::prepare;
@@ -15,12 +14,28 @@ use super::reply;
 use super::respond;
 use super::shared::Gateway;
 use super::upstream;
+use crate::http::connection::Connection;
 
 /// First segments that the registry answers. `ready`, `metrics` and what belongs to an identity
 /// provider are reserved too, but never passed on.
 const FIRST_SEGMENTS: &[&str] = &[
-    "", ".well-known", "api", "assets", "auth", "edit", "login", "logout", "oauth2", "register",
-    "static", "toggle", "ui", "v0", "v0.1", "validate", "ws",
+    "",
+    ".well-known",
+    "api",
+    "assets",
+    "auth",
+    "edit",
+    "login",
+    "logout",
+    "oauth2",
+    "register",
+    "static",
+    "toggle",
+    "ui",
+    "v0",
+    "v0.1",
+    "validate",
+    "ws",
 ];
 
 fn first_segment(path: &str) -> &str {
@@ -55,7 +70,11 @@ pub fn health(path: &str, gateway: &Gateway) -> Response<ResponseBody> {
 }
 
 /// Passes a request on to the registry.
-pub async fn forward(context: Context, mut exchange: Exchange, body: Incoming) -> Response<ResponseBody> {
+pub async fn forward(
+    context: Context,
+    mut exchange: Exchange,
+    body: Incoming,
+) -> Response<ResponseBody> {
     if let Some(redirect) = to_https(&context, &exchange) {
         return pipeline::own_page(redirect, exchange.record);
     }
@@ -100,7 +119,10 @@ pub async fn forward(context: Context, mut exchange: Exchange, body: Incoming) -
 fn unavailable(gateway: &Gateway, reason: Reason, exchange: Exchange) -> Response<ResponseBody> {
     tracing::debug!(reason = reason.label(), "the registry did not answer");
     if gateway.table().is_none() {
-        let page = reply::text(StatusCode::SERVICE_UNAVAILABLE, Reason::Initializing.message());
+        let page = reply::text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Reason::Initializing.message(),
+        );
         return pipeline::own_page(page, exchange.record);
     }
     let reason = match reason {
@@ -112,10 +134,18 @@ fn unavailable(gateway: &Gateway, reason: Reason, exchange: Exchange) -> Respons
 
 /// Pages move to HTTPS where there is one; programs get what they asked for.
 fn to_https(context: &Context, exchange: &Exchange) -> Option<Response<ResponseBody>> {
-    let port = context.gateway.https_port.filter(|_| !is_secure(context, &context.connection, exchange))?;
-    let is_page = matches!(first_segment(&exchange.path), "" | "ui" | "login" | "logout")
-        && matches!(*exchange.head.method(), Method::GET | Method::HEAD)
-        && exchange.head.header_str(header::ACCEPT).is_some_and(|accept| accept.contains("text/html"));
+    let port = context
+        .gateway
+        .https_port
+        .filter(|_| !is_secure(context, &context.connection, exchange))?;
+    let is_page = matches!(
+        first_segment(&exchange.path),
+        "" | "ui" | "login" | "logout"
+    ) && matches!(*exchange.head.method(), Method::GET | Method::HEAD)
+        && exchange
+            .head
+            .header_str(header::ACCEPT)
+            .is_some_and(|accept| accept.contains("text/html"));
     if !is_page {
         return None;
     }
@@ -124,20 +154,35 @@ fn to_https(context: &Context, exchange: &Exchange) -> Option<Response<ResponseB
         Some(colon) if !host.ends_with(']') => host.get(..colon)?,
         _ => host,
     };
-    let query = exchange.head.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let port = if port == 443 { String::new() } else { format!(":{port}") };
+    let query = exchange
+        .head
+        .query()
+        .map(|query| format!("?{query}"))
+        .unwrap_or_default();
+    let port = if port == 443 {
+        String::new()
+    } else {
+        format!(":{port}")
+    };
     let location = format!("https://{name}{port}{}{query}", exchange.path);
     let mut response = Response::new(ResponseBody::Empty);
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-    response.headers_mut().insert(header::LOCATION, HeaderValue::try_from(location).ok()?);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(header::LOCATION, HeaderValue::try_from(location).ok()?);
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Some(response)
 }
 
 fn is_secure(context: &Context, connection: &Connection, exchange: &Exchange) -> bool {
     connection.is_secure()
         || (context.gateway.trusts(connection.peer())
-            && exchange.head.header_str("x-forwarded-proto").is_some_and(|proto| proto == "https"))
+            && exchange
+                .head
+                .header_str("x-forwarded-proto")
+                .is_some_and(|proto| proto == "https"))
 }
 
 #[cfg(test)]
@@ -146,10 +191,27 @@ mod tests {
 
     #[test]
     fn control_plane_is_told_by_whole_first_segments() {
-        for path in ["/", "/api", "/api/servers", "/ui/x", "/v0.1/servers", "/.well-known/x", "/login"] {
+        for path in [
+            "/",
+            "/api",
+            "/api/servers",
+            "/ui/x",
+            "/v0.1/servers",
+            "/.well-known/x",
+            "/login",
+        ] {
             assert!(is_control_plane(path), "{path}");
         }
-        for path in ["/apix", "/fininfo", "/api/gateway", "/api/gateway/watch", "/metrics", "/ready", "/API", "/uix"] {
+        for path in [
+            "/apix",
+            "/fininfo",
+            "/api/gateway",
+            "/api/gateway/watch",
+            "/metrics",
+            "/ready",
+            "/API",
+            "/uix",
+        ] {
             assert!(!is_control_plane(path), "{path}");
         }
         assert!(is_control_plane("/api/gateways"));

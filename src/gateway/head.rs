@@ -20,7 +20,12 @@ pub struct RequestHead {
 impl RequestHead {
     /// Takes over what hyper parsed; extensions are dropped.
     pub fn from_parts(parts: Parts) -> Self {
-        Self { method: parts.method, version: parts.version, uri: parts.uri, headers: parts.headers }
+        Self {
+            method: parts.method,
+            version: parts.version,
+            uri: parts.uri,
+            headers: parts.headers,
+        }
     }
 
     /// What is left when a phase has taken the head for good.
@@ -100,8 +105,12 @@ impl RequestHead {
 
     /// Removes the fields of which the name is not wanted.
     pub fn remove_where(&mut self, mut unwanted: impl FnMut(&HeaderName) -> bool) {
-        let names: Vec<HeaderName> =
-            self.headers.keys().filter(|name| unwanted(name)).cloned().collect();
+        let names: Vec<HeaderName> = self
+            .headers
+            .keys()
+            .filter(|name| unwanted(name))
+            .cloned()
+            .collect();
         for name in names {
             self.headers.remove(name);
         }

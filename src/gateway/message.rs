@@ -16,7 +16,9 @@ use super::reason::Reason;
 pub fn check_media(head: &RequestHead) -> Result<(), Reason> {
     let kind = head.header_str(header::CONTENT_TYPE).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") || head.header(header::CONTENT_ENCODING).is_some() {
+    if !kind.eq_ignore_ascii_case("application/json")
+        || head.header(header::CONTENT_ENCODING).is_some()
+    {
         return Err(Reason::UnsupportedMedia);
     }
     Ok(())
@@ -31,11 +33,15 @@ pub async fn hold(mut body: Incoming, limit: usize, silence: Duration) -> Result
     let mut first = Bytes::new();
     let mut all: Option<BytesMut> = None;
     loop {
-        let frame = timeout(silence, body.frame()).await.map_err(|_| Reason::BodyTimeout)?;
+        let frame = timeout(silence, body.frame())
+            .await
+            .map_err(|_| Reason::BodyTimeout)?;
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| Reason::BadRequest)?;
         // Trailers are dropped: nothing may add fields after the head was checked.
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         let held = all.as_ref().map_or(first.len(), BytesMut::len);
         if held + data.len() > limit {
             return Err(Reason::BodyTooLarge);
@@ -44,7 +50,9 @@ pub async fn hold(mut body: Incoming, limit: usize, silence: Duration) -> Result
             Some(all) => all.extend_from_slice(&data),
             None if first.is_empty() => first = data,
             None => {
-                let expected = usize::try_from(announced).unwrap_or(limit).max(held + data.len());
+                let expected = usize::try_from(announced)
+                    .unwrap_or(limit)
+                    .max(held + data.len());
                 let mut joined = BytesMut::with_capacity(expected);
                 joined.extend_from_slice(&first);
                 joined.extend_from_slice(&data);

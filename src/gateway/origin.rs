@@ -85,13 +85,21 @@ type OriginKey = (String, Option<String>, bool);
 impl Origins {
     /// With the roots that certificates are judged by.
     pub fn new(roots: Roots) -> Self {
-        Self { roots, next: AtomicU64::new(0), known: Mutex::default() }
+        Self {
+            roots,
+            next: AtomicU64::new(0),
+            known: Mutex::default(),
+        }
     }
 
     /// The origin of a URL; `None` when its host or private CA is not usable.
     pub fn intern(&self, url: &UpstreamUrl, tls: &UpstreamTls) -> Option<Arc<Origin>> {
         let parsed = url.as_url();
-        let key = (parsed.origin().ascii_serialization(), tls.ca.clone(), tls.insecure);
+        let key = (
+            parsed.origin().ascii_serialization(),
+            tls.ca.clone(),
+            tls.insecure,
+        );
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(origin) = known.get(&key).and_then(Weak::upgrade) {
             return Some(origin);
@@ -101,7 +109,11 @@ impl Origins {
             url::Host::Ipv4(address) => address.to_string(),
             url::Host::Ipv6(address) => address.to_string(),
         };
-        let tls = if url.is_https() { Some(self.peer_tls(&host, tls)?) } else { None };
+        let tls = if url.is_https() {
+            Some(self.peer_tls(&host, tls)?)
+        } else {
+            None
+        };
         let port = parsed.port_or_known_default()?;
         let origin = Arc::new(self.make(Peer::Network { host, port, tls }));
         known.retain(|_, origin| origin.strong_count() > 0);
@@ -115,14 +127,22 @@ impl Origins {
     }
 
     fn make(&self, peer: Peer) -> Origin {
-        Origin { id: OriginId(self.next.fetch_add(1, Ordering::Relaxed)), peer }
+        Origin {
+            id: OriginId(self.next.fetch_add(1, Ordering::Relaxed)),
+            peer,
+        }
     }
 
     fn peer_tls(&self, host: &str, tls: &UpstreamTls) -> Option<PeerTls> {
         let config = roots::client_config(&self.roots, tls.ca.as_deref(), tls.insecure, ALPN)
-            .inspect_err(|error| tracing::error!(host, %error, "TLS towards a server cannot be set up"))
+            .inspect_err(
+                |error| tracing::error!(host, %error, "TLS towards a server cannot be set up"),
+            )
             .ok()?;
-        Some(PeerTls { config, name: ServerName::try_from(host.to_owned()).ok()? })
+        Some(PeerTls {
+            config,
+            name: ServerName::try_from(host.to_owned()).ok()?,
+        })
     }
 
     /// With the built-in roots only.
@@ -143,10 +163,15 @@ mod tests {
     fn equal_origins_are_one_and_different_ones_are_not() {
         let origins = Origins::for_tests();
         let intern = |url: &str, tls: &UpstreamTls| {
-            origins.intern(&UpstreamUrl::parse(url).unwrap(), tls).unwrap()
+            origins
+                .intern(&UpstreamUrl::parse(url).unwrap(), tls)
+                .unwrap()
         };
         let usual = UpstreamTls::default();
-        let insecure = UpstreamTls { ca: None, insecure: true };
+        let insecure = UpstreamTls {
+            ca: None,
+            insecure: true,
+        };
         let first = intern("https://h/a", &usual);
         assert!(Arc::ptr_eq(&first, &intern("https://h:443/b", &usual)));
         assert!(!Arc::ptr_eq(&first, &intern("https://h/a", &insecure)));

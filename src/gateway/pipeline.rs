@@ -15,7 +15,6 @@ use hyper::upgrade::OnUpgrade;
 use super::account::{AccessLine, Record};
 use super::admit::Admitted;
 use super::body::{Relay, RequestBody, ResponseBody, SilenceTimer};
-use super::connection::Connection;
 use super::control;
 use super::head::RequestHead;
 use super::prepare::Forwarded;
@@ -29,6 +28,7 @@ use super::table::{Place, Table};
 use super::target;
 use super::tunnel;
 use super::upstream::{Answer, Pool};
+use crate::http::connection::Connection;
 
 /// Everything a phase may reach: the gateway, this worker's connections, the client's connection.
 #[derive(Clone, Debug)]
@@ -98,7 +98,15 @@ pub async fn handle(context: Context, mut request: Request<Incoming>) -> Respons
         Err(reason) => return refuse(reason, &reply, record),
     };
     let (admitted, path, websocket) = admitted;
-    let exchange = Exchange { head, admitted, path, websocket, upgrade, record, reply };
+    let exchange = Exchange {
+        head,
+        admitted,
+        path,
+        websocket,
+        upgrade,
+        record,
+        reply,
+    };
     route(context, exchange, body).await
 }
 
@@ -108,7 +116,10 @@ fn admit(
     head: &RequestHead,
     reply: &mut ReplyContext,
 ) -> Result<(Admitted, String, bool), Reason> {
-    let admitted = context.gateway.rules.check(head, context.connection.sni())?;
+    let admitted = context
+        .gateway
+        .rules
+        .check(head, context.connection.sni())?;
     reply.origin.clone_from(&admitted.origin);
     let slash_escapes = control::takes_escaped_slashes(head.raw_path());
     let path = target::canonical_path(head.raw_path(), slash_escapes)
@@ -121,7 +132,10 @@ fn admit(
 /// Phase three: whose request is it?
 async fn route(context: Context, mut exchange: Exchange, body: Incoming) -> Response<ResponseBody> {
     if control::is_health(&exchange.path) {
-        return own_page(control::health(&exchange.path, &context.gateway), exchange.record);
+        return own_page(
+            control::health(&exchange.path, &context.gateway),
+            exchange.record,
+        );
     }
     if control::is_control_plane(&exchange.path) {
         return control::forward(context, exchange, body).await;
@@ -161,15 +175,19 @@ fn options(exchange: Exchange) -> Response<ResponseBody> {
         *response.headers_mut() = headers;
     } else {
         *response.status_mut() = StatusCode::NO_CONTENT;
-        response
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static(server_call::METHODS));
+        response.headers_mut().insert(
+            header::ALLOW,
+            HeaderValue::from_static(server_call::METHODS),
+        );
     }
     own_page(response, exchange.record)
 }
 
 /// An answer of our own that is not a refusal.
-pub fn own_page(mut response: Response<ResponseBody>, mut record: Box<Record>) -> Response<ResponseBody> {
+pub fn own_page(
+    mut response: Response<ResponseBody>,
+    mut record: Box<Record>,
+) -> Response<ResponseBody> {
     record.status = response.status();
     match response.body_mut() {
         ResponseBody::Full(_, slot) => *slot = Some(record),
@@ -180,7 +198,11 @@ pub fn own_page(mut response: Response<ResponseBody>, mut record: Box<Record>) -
 }
 
 /// A refusal, counted.
-pub fn refuse(reason: Reason, reply: &ReplyContext, mut record: Box<Record>) -> Response<ResponseBody> {
+pub fn refuse(
+    reason: Reason,
+    reply: &ReplyContext,
+    mut record: Box<Record>,
+) -> Response<ResponseBody> {
     let response = reply::refuse(reason, reply, record.id);
     record.reason = Some(reason);
     own_page(response, record)
@@ -205,7 +227,10 @@ pub fn pass_on(
     guard: impl FnOnce() -> Option<StreamGuard>,
     context: &Context,
 ) -> Response<ResponseBody> {
-    let Answer { mut response, mut lease } = answer;
+    let Answer {
+        mut response,
+        mut lease,
+    } = answer;
     let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     if switching {
         let client = exchange.upgrade.take().filter(|_| exchange.websocket);
@@ -214,7 +239,13 @@ pub fn pass_on(
         };
         let server = hyper::upgrade::on(&mut response);
         exchange.record.status = StatusCode::SWITCHING_PROTOCOLS;
-        tunnel::open(&context.gateway.tunnels, client, server, guard(), exchange.record);
+        tunnel::open(
+            &context.gateway.tunnels,
+            client,
+            server,
+            guard(),
+            exchange.record,
+        );
         return switched(response);
     }
     let (mut parts, incoming) = response.into_parts();
@@ -263,12 +294,20 @@ pub fn stream_body(body: Incoming, context: &Context) -> RequestBody {
     if body.is_end_stream() {
         RequestBody::Empty
     } else {
-        RequestBody::Stream(body, SilenceTimer::new(context.gateway.timeouts.body_idle.get()))
+        RequestBody::Stream(
+            body,
+            SilenceTimer::new(context.gateway.timeouts.body_idle.get()),
+        )
     }
 }
 
 /// What is known of where the request comes from.
 pub fn forwarded(context: &Context, exchange: &Exchange) -> Forwarded {
     let trusted = context.gateway.trusts(context.connection.peer());
-    Forwarded::new(&exchange.head, &context.connection, &exchange.admitted.host, trusted)
+    Forwarded::new(
+        &exchange.head,
+        &context.connection,
+        &exchange.admitted.host,
+        trusted,
+    )
 }

@@ -3,10 +3,10 @@
 use http::header::{self, HeaderMap, HeaderName};
 use http::{HeaderValue, Method};
 
-use super::connection::Connection;
 use super::head::RequestHead;
 use super::table::CompiledRoute;
 use crate::domain::principal::Principal;
+use crate::http::connection::Connection;
 
 /// Where `X-Forwarded-*` start from.
 #[derive(Clone, Debug)]
@@ -41,15 +41,24 @@ impl Forwarded {
     pub fn new(head: &RequestHead, connection: &Connection, host: &str, trusted: bool) -> Self {
         let peer = connection.peer_value();
         let told = |name: HeaderName| {
-            Some(head).filter(|head| trusted && !head.has_duplicate(&name)).and_then(|head| head.header(name))
+            Some(head)
+                .filter(|head| trusted && !head.has_duplicate(&name))
+                .and_then(|head| head.header(name))
         };
         let chain = told(FORWARDED_FOR).and_then(|before| {
-            HeaderValue::try_from(format!("{}, {}", before.to_str().ok()?, peer.to_str().ok()?)).ok()
+            HeaderValue::try_from(format!(
+                "{}, {}",
+                before.to_str().ok()?,
+                peer.to_str().ok()?
+            ))
+            .ok()
         });
         Self {
             chain: chain.unwrap_or_else(|| peer.clone()),
             client: told(REAL_IP).unwrap_or(peer).clone(),
-            proto: told(FORWARDED_PROTO).cloned().unwrap_or_else(|| connection.scheme_value()),
+            proto: told(FORWARDED_PROTO)
+                .cloned()
+                .unwrap_or_else(|| connection.scheme_value()),
             host: told(FORWARDED_HOST)
                 .cloned()
                 .or_else(|| HeaderValue::try_from(host).ok())
@@ -100,7 +109,10 @@ pub fn for_server(mut head: RequestHead, request: ServerRequest<'_>) -> (Method,
     let (method, mut headers) = head.into_headers();
     headers.insert(header::HOST, request.host.clone());
     // What passes is read (events, lists), so it must not be compressed.
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("identity"),
+    );
     request.forwarded.write(&mut headers);
     headers.insert(FORWARDED_PREFIX, request.route.prefix.clone());
     headers.insert(REQUEST_ID, request.request_id);
@@ -129,7 +141,10 @@ pub fn for_registry(
     drop_connection_fields(&mut head);
     head.remove_where(|name| is_ours(name.as_str()) || is_dropped(name));
     let (method, mut headers) = head.into_headers();
-    headers.insert(header::HOST, HeaderValue::try_from(host).unwrap_or_else(|_| HeaderValue::from_static("localhost")));
+    headers.insert(
+        header::HOST,
+        HeaderValue::try_from(host).unwrap_or_else(|_| HeaderValue::from_static("localhost")),
+    );
     forwarded.write(&mut headers);
     headers.insert(REQUEST_ID, request_id);
     if let Some(token) = gateway_token {
@@ -142,15 +157,28 @@ pub fn for_registry(
     (method, headers)
 }
 
-fn write_identity(headers: &mut HeaderMap, caller: &Principal, route: &CompiledRoute, tool: Option<&str>) {
+fn write_identity(
+    headers: &mut HeaderMap,
+    caller: &Principal,
+    route: &CompiledRoute,
+    tool: Option<&str>,
+) {
     let user = encode(&caller.username);
     headers.insert(USER, user.clone());
     headers.insert(USERNAME, user);
-    let scopes = caller.scopes.iter().map(|scope| &**scope).collect::<Vec<_>>().join(" ");
+    let scopes = caller
+        .scopes
+        .iter()
+        .map(|scope| &**scope)
+        .collect::<Vec<_>>()
+        .join(" ");
     if let Ok(scopes) = HeaderValue::try_from(scopes) {
         headers.insert(SCOPES, scopes);
     }
-    headers.insert(AUTH_METHOD, HeaderValue::from_static(caller.method.as_str()));
+    headers.insert(
+        AUTH_METHOD,
+        HeaderValue::from_static(caller.method.as_str()),
+    );
     if let Some(client) = &caller.client_id {
         headers.insert(CLIENT_ID, encode(client));
     }
@@ -163,7 +191,14 @@ fn write_identity(headers: &mut HeaderMap, caller: &Principal, route: &CompiledR
 /// Percent-encodes what a header value cannot hold unambiguously.
 fn encode(text: &str) -> HeaderValue {
     const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
-        .remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'@').remove(b'/').remove(b':').remove(b'+');
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'~')
+        .remove(b'@')
+        .remove(b'/')
+        .remove(b':')
+        .remove(b'+');
     let encoded = percent_encoding::utf8_percent_encode(text, KEPT).to_string();
     HeaderValue::try_from(encoded).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
@@ -186,8 +221,18 @@ fn drop_connection_fields(head: &mut RequestHead) {
 fn is_dropped(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
-        "connection" | "keep-alive" | "proxy-connection" | "proxy-authorization" | "proxy-authenticate"
-            | "te" | "trailer" | "transfer-encoding" | "upgrade" | "expect" | "host" | "http2-settings"
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authorization"
+            | "proxy-authenticate"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "expect"
+            | "host"
+            | "http2-settings"
             | "x-authorization"
     )
 }
@@ -198,14 +243,34 @@ pub fn is_ours(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("x-") else {
         return matches!(name, "forwarded" | "remote-user" | "via");
     };
-    ["user", "auth-", "forwarded", "original-", "gateway-", "internal-token", "remote-", "groups"]
-        .iter()
-        .any(|family| rest.starts_with(family))
+    [
+        "user",
+        "auth-",
+        "forwarded",
+        "original-",
+        "gateway-",
+        "internal-token",
+        "remote-",
+        "groups",
+    ]
+    .iter()
+    .any(|family| rest.starts_with(family))
         || matches!(
             rest,
-            "scopes" | "client-id" | "client-id-auth" | "server-name" | "tool-name" | "mcp-identity"
-                | "real-ip" | "body" | "region" | "request-id" | "http-method-override"
-                | "http-method" | "method-override" | "rewrite-url"
+            "scopes"
+                | "client-id"
+                | "client-id-auth"
+                | "server-name"
+                | "tool-name"
+                | "mcp-identity"
+                | "real-ip"
+                | "body"
+                | "region"
+                | "request-id"
+                | "http-method-override"
+                | "http-method"
+                | "method-override"
+                | "rewrite-url"
         )
 }
 
@@ -216,14 +281,36 @@ mod tests {
     #[test]
     fn identity_and_forwarding_families_are_ours() {
         for name in [
-            "x-user", "x-username", "x-user-pool-id", "x-scopes", "x-auth-method", "x-auth-request-user",
-            "x-client-id", "x-server-name", "x-tool-name", "x-mcp-identity", "x-forwarded-for",
-            "x-forwarded-anything", "forwarded", "x-real-ip", "x-original-url", "x-body",
-            "x-gateway-authorization", "x-internal-token-registry", "x-http-method-override",
+            "x-user",
+            "x-username",
+            "x-user-pool-id",
+            "x-scopes",
+            "x-auth-method",
+            "x-auth-request-user",
+            "x-client-id",
+            "x-server-name",
+            "x-tool-name",
+            "x-mcp-identity",
+            "x-forwarded-for",
+            "x-forwarded-anything",
+            "forwarded",
+            "x-real-ip",
+            "x-original-url",
+            "x-body",
+            "x-gateway-authorization",
+            "x-internal-token-registry",
+            "x-http-method-override",
         ] {
             assert!(is_ours(name), "{name}");
         }
-        for name in ["authorization", "x-api-key", "mcp-session-id", "mcp-param-region", "accept", "x-csrf-token"] {
+        for name in [
+            "authorization",
+            "x-api-key",
+            "mcp-session-id",
+            "mcp-param-region",
+            "accept",
+            "x-csrf-token",
+        ] {
             assert!(!is_ours(name), "{name}");
         }
     }

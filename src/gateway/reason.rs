@@ -110,7 +110,10 @@ mod tests {
     fn labels_and_codes_name_one_reason_each() {
         let labels: HashSet<_> = Reason::ALL.iter().map(|reason| reason.label()).collect();
         let codes: HashSet<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
-        assert_eq!((labels.len(), codes.len()), (Reason::ALL.len(), Reason::ALL.len()));
+        assert_eq!(
+            (labels.len(), codes.len()),
+            (Reason::ALL.len(), Reason::ALL.len())
+        );
     }
 
     #[test]

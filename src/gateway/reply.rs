@@ -26,11 +26,19 @@ pub struct ReplyContext {
 
 /// The answer for a reason.
 pub fn refuse(reason: Reason, context: &ReplyContext, id: RequestId) -> Response<ResponseBody> {
-    let body = if context.rpc { rpc_body(reason, context, id) } else { problem_body(reason, id) };
+    let body = if context.rpc {
+        rpc_body(reason, context, id)
+    } else {
+        problem_body(reason, id)
+    };
     let mut response = Response::new(ResponseBody::full(body));
     *response.status_mut() = reason.status();
     let headers = response.headers_mut();
-    let kind = if context.rpc { "application/json" } else { "application/problem+json" };
+    let kind = if context.rpc {
+        "application/json"
+    } else {
+        "application/problem+json"
+    };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert("x-request-id", id.header());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -40,11 +48,20 @@ pub fn refuse(reason: Reason, context: &ReplyContext, id: RequestId) -> Response
 
 fn add_hints(headers: &mut HeaderMap, reason: Reason, context: &ReplyContext) {
     if reason == Reason::Unauthenticated {
-        let challenge = if context.token_shown { "Bearer error=\"invalid_token\"" } else { "Bearer" };
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        let challenge = if context.token_shown {
+            "Bearer error=\"invalid_token\""
+        } else {
+            "Bearer"
+        };
+        headers.insert(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static(challenge),
+        );
     }
     if reason == Reason::MethodNotAllowed {
-        let allow = context.allow.unwrap_or("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        let allow = context
+            .allow
+            .unwrap_or("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
         headers.insert(header::ALLOW, HeaderValue::from_static(allow));
     }
     if reason.status() == StatusCode::SERVICE_UNAVAILABLE {
@@ -84,9 +101,10 @@ fn problem_body(reason: Reason, id: RequestId) -> Bytes {
 pub fn text(status: StatusCode, body: &'static str) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::full(Bytes::from_static(body.as_bytes())));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     response
 }
 
@@ -98,12 +116,22 @@ mod tests {
     #[test]
     fn bodies_are_json_for_every_reason() {
         let id = RequestIds::new(7).next();
-        let context = ReplyContext { rpc_id: Some("\"a\\\"b\"".to_owned()), ..ReplyContext::default() };
-        for reason in [Reason::Unauthenticated, Reason::NotFound, Reason::Initializing, Reason::HostRefused] {
-            let rpc: serde_json::Value = serde_json::from_slice(&rpc_body(reason, &context, id)).unwrap();
+        let context = ReplyContext {
+            rpc_id: Some("\"a\\\"b\"".to_owned()),
+            ..ReplyContext::default()
+        };
+        for reason in [
+            Reason::Unauthenticated,
+            Reason::NotFound,
+            Reason::Initializing,
+            Reason::HostRefused,
+        ] {
+            let rpc: serde_json::Value =
+                serde_json::from_slice(&rpc_body(reason, &context, id)).unwrap();
             assert_eq!(rpc["id"], "a\"b");
             assert_eq!(rpc["error"]["data"]["reason"], reason.label());
-            let problem: serde_json::Value = serde_json::from_slice(&problem_body(reason, id)).unwrap();
+            let problem: serde_json::Value =
+                serde_json::from_slice(&problem_body(reason, id)).unwrap();
             assert_eq!(problem["status"], reason.status().as_u16());
         }
     }

@@ -19,7 +19,9 @@ pub enum From {
 pub fn filter(headers: &mut HeaderMap, from: From) {
     let unwanted: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| is_hop(name.as_str()) || (from == From::Server && is_browser_policy(name.as_str())))
+        .filter(|name| {
+            is_hop(name.as_str()) || (from == From::Server && is_browser_policy(name.as_str()))
+        })
         .cloned()
         .collect();
     for name in unwanted {
@@ -27,7 +29,9 @@ pub fn filter(headers: &mut HeaderMap, from: From) {
     }
     if is_event_stream(headers) {
         // Proxies in front of us buffer unless they are told not to.
-        headers.entry(ACCEL_BUFFERING).or_insert(HeaderValue::from_static("no"));
+        headers
+            .entry(ACCEL_BUFFERING)
+            .or_insert(HeaderValue::from_static("no"));
         headers
             .entry(header::CACHE_CONTROL)
             .or_insert(HeaderValue::from_static("no-cache, no-transform"));
@@ -37,7 +41,10 @@ pub fn filter(headers: &mut HeaderMap, from: From) {
 /// Whether the answer is an event stream.
 pub fn is_event_stream(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|value| {
-        value.as_bytes().get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream"))
+        value
+            .as_bytes()
+            .get(..17)
+            .is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream"))
     })
 }
 
@@ -47,7 +54,9 @@ pub fn allow_origin(headers: &mut HeaderMap, origin: &HeaderValue) {
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     headers.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, X-Request-ID"),
+        HeaderValue::from_static(
+            "Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, X-Request-ID",
+        ),
     );
 }
 
@@ -62,8 +71,13 @@ pub fn preflight(asked: Option<&HeaderValue>, origin: &HeaderValue) -> (StatusCo
         header::ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("GET, POST, DELETE, OPTIONS"),
     );
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
-    let names = asked.and_then(|names| names.to_str().ok()).unwrap_or_default();
+    headers.insert(
+        header::ACCESS_CONTROL_MAX_AGE,
+        HeaderValue::from_static("600"),
+    );
+    let names = asked
+        .and_then(|names| names.to_str().ok())
+        .unwrap_or_default();
     let names: Vec<&str> = names
         .split(',')
         .map(str::trim)
@@ -81,16 +95,29 @@ pub fn preflight(asked: Option<&HeaderValue>, origin: &HeaderValue) -> (StatusCo
 fn is_hop(name: &str) -> bool {
     matches!(
         name,
-        "connection" | "keep-alive" | "proxy-connection" | "proxy-authenticate" | "te" | "trailer"
-            | "transfer-encoding" | "upgrade"
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
     )
 }
 
 fn is_browser_policy(name: &str) -> bool {
     matches!(
         name,
-        "set-cookie" | "strict-transport-security" | "clear-site-data" | "service-worker-allowed"
-            | "alt-svc" | "public-key-pins" | "nel" | "report-to" | "reporting-endpoints"
+        "set-cookie"
+            | "strict-transport-security"
+            | "clear-site-data"
+            | "service-worker-allowed"
+            | "alt-svc"
+            | "public-key-pins"
+            | "nel"
+            | "report-to"
+            | "reporting-endpoints"
     ) || name.starts_with("access-control-")
 }
 
@@ -99,15 +126,28 @@ mod tests {
     use super::*;
 
     fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        fields.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+        fields
+            .iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
     }
 
     #[test]
     fn a_server_cannot_speak_to_browsers_in_our_name() {
         let fields = [
-            ("set-cookie", "a=b"), ("strict-transport-security", "max-age=0"), ("clear-site-data", "*"),
-            ("access-control-allow-origin", "*"), ("service-worker-allowed", "/"), ("connection", "x"),
-            ("mcp-session-id", "s"), ("content-type", "application/json"),
+            ("set-cookie", "a=b"),
+            ("strict-transport-security", "max-age=0"),
+            ("clear-site-data", "*"),
+            ("access-control-allow-origin", "*"),
+            ("service-worker-allowed", "/"),
+            ("connection", "x"),
+            ("mcp-session-id", "s"),
+            ("content-type", "application/json"),
         ];
         let mut server = headers(&fields);
         filter(&mut server, From::Server);
@@ -119,7 +159,10 @@ mod tests {
 
     #[test]
     fn event_streams_are_marked_for_proxies_unless_they_say_otherwise() {
-        let mut stream = headers(&[("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-store")]);
+        let mut stream = headers(&[
+            ("content-type", "text/event-stream; charset=utf-8"),
+            ("cache-control", "no-store"),
+        ]);
         filter(&mut stream, From::Server);
         assert_eq!(stream.get("x-accel-buffering").unwrap(), "no");
         assert_eq!(stream.get("cache-control").unwrap(), "no-store");
@@ -127,8 +170,12 @@ mod tests {
 
     #[test]
     fn a_preflight_never_allows_identity_fields() {
-        let asked = HeaderValue::from_static("content-type, Mcp-Param-Region, X-User, authorization");
+        let asked =
+            HeaderValue::from_static("content-type, Mcp-Param-Region, X-User, authorization");
         let (_, headers) = preflight(Some(&asked), &HeaderValue::from_static("https://a"));
-        assert_eq!(headers.get("access-control-allow-headers").unwrap(), "content-type, Mcp-Param-Region, authorization");
+        assert_eq!(
+            headers.get("access-control-allow-headers").unwrap(),
+            "content-type, Mcp-Param-Region, authorization"
+        );
     }
 }

@@ -52,7 +52,16 @@ pub async fn call(
     body: Incoming,
 ) -> Response<ResponseBody> {
     let place = Place::of(below);
-    match attempt(&context, &mut exchange, &route, place, access.as_deref(), body).await {
+    match attempt(
+        &context,
+        &mut exchange,
+        &route,
+        place,
+        access.as_deref(),
+        body,
+    )
+    .await
+    {
         Ok((answer, call)) => {
             let timeouts = &context.gateway.timeouts;
             let passing = Passing {
@@ -62,8 +71,19 @@ pub async fn call(
             };
             let gateway = Arc::clone(&context.gateway);
             let opened_at = gateway.clock.now();
-            let stream = Stream { route, caller: call.caller, endless: call.endless, opened_at };
-            pipeline::pass_on(answer, exchange, &passing, || Some(gateway.streams.open(stream)), &context)
+            let stream = Stream {
+                route,
+                caller: call.caller,
+                endless: call.endless,
+                opened_at,
+            };
+            pipeline::pass_on(
+                answer,
+                exchange,
+                &passing,
+                || Some(gateway.streams.open(stream)),
+                &context,
+            )
         }
         Err(reason) => pipeline::refuse(reason, &exchange.reply, exchange.record),
     }
@@ -86,14 +106,25 @@ async fn attempt(
     let (body, limit) = if raw {
         full_right.then_some(()).ok_or(Reason::Forbidden)?;
         call.endless = exchange.websocket;
-        (pipeline::stream_body(body, context), gateway.timeouts.upstream_first_byte.get())
+        (
+            pipeline::stream_body(body, context),
+            gateway.timeouts.upstream_first_byte.get(),
+        )
     } else if *exchange.head.method() == Method::POST && !(route.route.passthrough && full_right) {
         read_message(gateway, exchange, route, access, &mut call, body).await?;
-        (RequestBody::Held(call.message.take()), call_limit(gateway, route))
+        (
+            RequestBody::Held(call.message.take()),
+            call_limit(gateway, route),
+        )
     } else {
-        may(access, route, call.caller.as_deref(), Action::Stream).then_some(()).ok_or(Reason::Forbidden)?;
+        may(access, route, call.caller.as_deref(), Action::Stream)
+            .then_some(())
+            .ok_or(Reason::Forbidden)?;
         call.endless = *exchange.head.method() == Method::GET;
-        (pipeline::stream_body(body, context), call_limit(gateway, route))
+        (
+            pipeline::stream_body(body, context),
+            call_limit(gateway, route),
+        )
     };
     let (target, path) = destination(route, place, exchange.head.query())?;
     let request = prepare(context, exchange, route, &call, target, path, body);
@@ -107,7 +138,10 @@ fn check_method(exchange: &mut Exchange, place: Place<'_>) -> Result<(), Reason>
         Place::Sse => "GET, OPTIONS",
         Place::Below(_) => return Ok(()),
     };
-    if allowed.split(", ").any(|method| method == exchange.head.method().as_str()) {
+    if allowed
+        .split(", ")
+        .any(|method| method == exchange.head.method().as_str())
+    {
         return Ok(());
     }
     exchange.reply.allow = Some(allowed);
@@ -125,7 +159,11 @@ fn authenticate(
         return Ok(Call::default());
     }
     let elsewhere = exchange.head.header("x-authorization").is_some();
-    let field = if elsewhere { "x-authorization" } else { "authorization" };
+    let field = if elsewhere {
+        "x-authorization"
+    } else {
+        "authorization"
+    };
     let shown = exchange.head.header_str(field);
     let token = shown.and_then(bearer);
     exchange.reply.token_shown = shown.is_some();
@@ -139,7 +177,11 @@ fn authenticate(
     if let Some(line) = &mut exchange.record.line {
         line.caller = Some(Arc::clone(&caller));
     }
-    Ok(Call { caller: Some(caller), own_token_elsewhere: elsewhere, ..Call::default() })
+    Ok(Call {
+        caller: Some(caller),
+        own_token_elsewhere: elsewhere,
+        ..Call::default()
+    })
 }
 
 /// The token in `Bearer TOKEN` (RFC 6750 §2.1).
@@ -159,8 +201,12 @@ async fn read_message(
     body: Incoming,
 ) -> Result<(), Reason> {
     message::check_media(&exchange.head)?;
-    let bytes =
-        message::hold(body, gateway.limits.message_bytes.bytes(), gateway.timeouts.body_idle.get()).await?;
+    let bytes = message::hold(
+        body,
+        gateway.limits.message_bytes.bytes(),
+        gateway.timeouts.body_idle.get(),
+    )
+    .await?;
     let envelope = Envelope::parse(&bytes).map_err(|error| {
         tracing::debug!(reason = error.reason(), "message refused");
         Reason::BadMessage
@@ -216,13 +262,20 @@ fn tool_of(message: &Message<'_>) -> Option<String> {
 }
 
 /// At a public server everybody may do everything.
-fn may(access: &Access, route: &CompiledRoute, caller: Option<&Principal>, action: Action<'_>) -> bool {
+fn may(
+    access: &Access,
+    route: &CompiledRoute,
+    caller: Option<&Principal>,
+    action: Action<'_>,
+) -> bool {
     route.route.public
         || caller.is_some_and(|caller| access.policy.allows(caller, route.path(), action))
 }
 
 fn call_limit(gateway: &Gateway, route: &CompiledRoute) -> Duration {
-    route.timeout.unwrap_or_else(|| gateway.timeouts.call_total.get())
+    route
+        .timeout
+        .unwrap_or_else(|| gateway.timeouts.call_total.get())
 }
 
 fn destination<'r>(

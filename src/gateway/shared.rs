@@ -26,6 +26,7 @@ use crate::domain::secret::Secret;
 use crate::domain::server::UpstreamTls;
 use crate::domain::time::{Clock, Timestamp};
 use crate::domain::trust::Trust;
+use crate::http::serve::ServeLimits;
 use crate::net::roots::Roots;
 
 /// Where the control plane is.
@@ -73,6 +74,8 @@ pub struct Gateway {
     pub limits: LimitsConfig,
     /// Timeouts.
     pub timeouts: TimeoutsConfig,
+    /// The same, as client connections are served by.
+    pub serve_limits: ServeLimits,
     /// One line per request.
     pub access_log: bool,
     /// Port of the TLS listener, where there is one.
@@ -122,6 +125,7 @@ impl Gateway {
                 parts.machine.as_deref(),
                 parts.is_public,
             ),
+            serve_limits: serve_limits(&parts.config),
             limits: parts.config.limits,
             timeouts: parts.config.timeouts,
             access_log: parts.config.access_log,
@@ -134,7 +138,11 @@ impl Gateway {
             tunnels: TaskTracker::new(),
             control_plane,
             control_token,
-            trusted: if parts.http.trust_proxy_headers { parts.http.trusted_proxies } else { Vec::new() },
+            trusted: if parts.http.trust_proxy_headers {
+                parts.http.trusted_proxies
+            } else {
+                Vec::new()
+            },
             origins,
             table: ArcSwapOption::empty(),
             applying: Mutex::new(()),
@@ -162,19 +170,46 @@ impl Gateway {
 
     /// Closes the streams that lost their server or their right.
     fn review_streams(&self, table: &Table) {
-        let closed = self.streams.close_unless(|stream| keeps(table, stream, self.clock.now()));
+        let closed = self
+            .streams
+            .close_unless(|stream| keeps(table, stream, self.clock.now()));
         if closed > 0 {
-            tracing::info!(streams = closed, "closed the streams that lost their server or their right");
+            tracing::info!(
+                streams = closed,
+                "closed the streams that lost their server or their right"
+            );
         }
     }
 }
 
+fn serve_limits(config: &GatewayConfig) -> ServeLimits {
+    let (timeouts, limits) = (&config.timeouts, &config.limits);
+    ServeLimits {
+        first_byte: timeouts.first_byte.get(),
+        tls_handshake: timeouts.tls_handshake.get(),
+        header: timeouts.header.get(),
+        keep_alive: timeouts.keep_alive.get(),
+        write_stall: timeouts.write_stall.get(),
+        h2_ping: timeouts.h2_ping.get(),
+        header_fields: limits.header_fields,
+        head_bytes: limits
+            .header_bytes
+            .bytes()
+            .saturating_add(limits.target_bytes.bytes()),
+        h2_streams: limits.h2_streams,
+    }
+}
+
 fn keeps(table: &Table, stream: &Stream, now: Timestamp) -> bool {
-    let Some(route) = table.get(stream.route.path()) else { return false };
+    let Some(route) = table.get(stream.route.path()) else {
+        return false;
+    };
     if route.route.endpoints != stream.route.route.endpoints {
         return false;
     }
-    let Some(access) = table.access() else { return false };
+    let Some(access) = table.access() else {
+        return false;
+    };
     match &stream.caller {
         None => route.route.public,
         Some(caller) => {
@@ -187,8 +222,14 @@ fn keeps(table: &Table, stream: &Stream, now: Timestamp) -> bool {
 /// Whether a credential that was good when the stream was opened still is.
 fn still_counts(trust: &Trust, caller: &Principal, opened_at: Timestamp, now: Timestamp) -> bool {
     caller.expires_at.is_none_or(|end| end > now)
-        && caller.token_id.as_ref().is_none_or(|id| !trust.revoked.contains_key(id))
-        && trust.not_before.get(&*caller.subject).is_none_or(|moment| *moment <= opened_at)
+        && caller
+            .token_id
+            .as_ref()
+            .is_none_or(|id| !trust.revoked.contains_key(id))
+        && trust
+            .not_before
+            .get(&*caller.subject)
+            .is_none_or(|moment| *moment <= opened_at)
 }
 
 impl SnapshotSink for Gateway {
@@ -196,7 +237,11 @@ impl SnapshotSink for Gateway {
         // Compiling and swapping is one step, so that no older table can come last.
         let _one_at_a_time = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
         let previous = self.table.load_full();
-        let table = Arc::new(Table::compile(Arc::clone(snapshot), previous.as_deref(), &self.origins));
+        let table = Arc::new(Table::compile(
+            Arc::clone(snapshot),
+            previous.as_deref(),
+            &self.origins,
+        ));
         self.table.store(Some(Arc::clone(&table)));
         tracing::debug!(revision = %snapshot.revision, routes = table.len(), "routing table swapped");
         self.review_streams(&table);

@@ -42,7 +42,10 @@ pub struct Stream {
 impl Streams {
     /// None yet.
     pub fn new(gauge: Gauge) -> Arc<Self> {
-        Arc::new(Self { open: Mutex::default(), gauge })
+        Arc::new(Self {
+            open: Mutex::default(),
+            gauge,
+        })
     }
 
     /// Lists a stream until its guard is dropped.
@@ -53,7 +56,11 @@ impl Streams {
         let id = open.next;
         open.entries.insert(id, (stream, token.clone()));
         self.gauge.set(open.entries.len() as f64);
-        StreamGuard { id, streams: Arc::clone(self), closed: Box::pin(token.cancelled_owned()) }
+        StreamGuard {
+            id,
+            streams: Arc::clone(self),
+            closed: Box::pin(token.cancelled_owned()),
+        }
     }
 
     /// Closes those that `keep` refuses; how many.
@@ -65,7 +72,11 @@ impl Streams {
 
     /// How many are open.
     pub fn len(&self) -> usize {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).entries.len()
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entries
+            .len()
     }
 
     /// Whether none is.
@@ -96,7 +107,11 @@ impl StreamGuard {
 
 impl Drop for StreamGuard {
     fn drop(&mut self) {
-        let mut open = self.streams.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self
+            .streams
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         open.entries.remove(&self.id);
         self.streams.gauge.set(open.entries.len() as f64);
     }

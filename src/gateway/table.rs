@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::header::HeaderName;
 use http::uri::PathAndQuery;
-use http::HeaderValue;
 
 use super::origin::{Origin, Origins};
 use super::usage::RouteUsage;
@@ -75,8 +75,10 @@ pub enum Place<'a> {
 impl Table {
     /// Compiles a snapshot; what did not change is taken from the table before.
     pub fn compile(snapshot: Arc<Snapshot>, previous: Option<&Self>, origins: &Origins) -> Self {
-        let mut routes =
-            HashMap::with_capacity_and_hasher(snapshot.routes.len(), foldhash::fast::RandomState::default());
+        let mut routes = HashMap::with_capacity_and_hasher(
+            snapshot.routes.len(),
+            foldhash::fast::RandomState::default(),
+        );
         let mut depth = 0;
         for (path, route) in &snapshot.routes {
             let kept = previous
@@ -91,7 +93,11 @@ impl Table {
             depth = depth.max(path.as_str().matches('/').count());
             routes.insert(path.as_str().into(), compiled);
         }
-        Self { snapshot, routes, depth }
+        Self {
+            snapshot,
+            routes,
+            depth,
+        }
     }
 
     /// The snapshot it was made from.
@@ -129,7 +135,9 @@ impl Table {
             let rest = path.get(end + 1..).filter(|rest| !rest.is_empty());
             let Some(rest) = rest else { break };
             end += 1 + memchr::memchr(b'/', rest.as_bytes()).unwrap_or(rest.len());
-            let Some((prefix, below)) = path.split_at_checked(end) else { break };
+            let Some((prefix, below)) = path.split_at_checked(end) else {
+                break;
+            };
             if let Some(route) = self.routes.get(prefix) {
                 found = Some((route, below));
             }
@@ -199,7 +207,9 @@ impl Target {
             |query| format!("{}?{query}", parsed.path()),
         );
         let host = parsed.host_str()?;
-        let host = parsed.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let host = parsed
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         Some(Self {
             origin: origins.intern(url, &route.tls)?,
             path: PathAndQuery::try_from(path).ok()?,
@@ -212,7 +222,11 @@ impl Target {
         let Some(query) = query.filter(|query| !query.is_empty()) else {
             return Some(self.path.clone());
         };
-        let separator = if self.path.query().is_some() { '&' } else { '?' };
+        let separator = if self.path.query().is_some() {
+            '&'
+        } else {
+            '?'
+        };
         PathAndQuery::try_from(format!("{}{separator}{query}", self.path)).ok()
     }
 }
@@ -251,7 +265,10 @@ mod tests {
     }
 
     fn table(paths: &[&str]) -> Table {
-        let routes = paths.iter().map(|path| route(path, "http://127.0.0.1:1/")).collect();
+        let routes = paths
+            .iter()
+            .map(|path| route(path, "http://127.0.0.1:1/"))
+            .collect();
         Table::compile(snapshot(routes), None, &Origins::for_tests())
     }
 
@@ -259,12 +276,17 @@ mod tests {
     fn matches_whole_segments_only_and_the_longest_path() {
         let table = table(&["/fininfo", "/team", "/team/search"]);
         let found = |path: &'static str| {
-            table.find(path).map(|(route, below)| (route.path().as_str().to_owned(), below))
+            table
+                .find(path)
+                .map(|(route, below)| (route.path().as_str().to_owned(), below))
         };
         assert_eq!(found("/fininfo"), Some(("/fininfo".into(), "")));
         assert_eq!(found("/fininfo/mcp"), Some(("/fininfo".into(), "/mcp")));
         assert_eq!(found("/team/search/x"), Some(("/team/search".into(), "/x")));
-        assert_eq!(found("/team/searching"), Some(("/team".into(), "/searching")));
+        assert_eq!(
+            found("/team/searching"),
+            Some(("/team".into(), "/searching"))
+        );
         for path in ["/", "/fininfo-evil", "/fininf", "/FinInfo", "/x/fininfo"] {
             assert_eq!(found(path), None, "{path}");
         }
@@ -283,9 +305,8 @@ mod tests {
             Some(&first),
             &origins,
         );
-        let same = |path: &str| {
-            Arc::ptr_eq(first.find(path).unwrap().0, second.find(path).unwrap().0)
-        };
+        let same =
+            |path: &str| Arc::ptr_eq(first.find(path).unwrap().0, second.find(path).unwrap().0);
         assert!(same("/a"));
         assert!(!same("/b"));
     }
@@ -294,7 +315,10 @@ mod tests {
     fn a_clients_query_never_replaces_the_definitions() {
         let (_, route) = route("/a", "http://h:1/x?key=1");
         let compiled = CompiledRoute::new(&route, &Origins::for_tests()).unwrap();
-        assert_eq!(compiled.mcp.with_query(Some("a=b")).unwrap(), "/x?key=1&a=b");
+        assert_eq!(
+            compiled.mcp.with_query(Some("a=b")).unwrap(),
+            "/x?key=1&a=b"
+        );
         assert_eq!(compiled.mcp.with_query(None).unwrap(), "/x?key=1");
         assert_eq!(compiled.below("/y", Some("q")).unwrap(), "/x/y?q");
     }

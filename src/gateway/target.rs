@@ -69,7 +69,9 @@ fn resolve_escapes(path: &str, slash_escapes: bool) -> Result<String, Malformed>
             continue;
         }
         let digits = (bytes.next().and_then(hex), bytes.next().and_then(hex));
-        let (Some(high), Some(low)) = digits else { return Err(Malformed::Escape) };
+        let (Some(high), Some(low)) = digits else {
+            return Err(Malformed::Escape);
+        };
         let value = high << 4 | low;
         match value {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' | b'.' => {
@@ -84,8 +86,20 @@ fn resolve_escapes(path: &str, slash_escapes: bool) -> Result<String, Malformed>
             _ => text.end()?,
         }
         resolved.push('%');
-        resolved.push(char::from(UPPER_HEX.as_bytes().get(usize::from(high)).copied().unwrap_or(b'0')));
-        resolved.push(char::from(UPPER_HEX.as_bytes().get(usize::from(low)).copied().unwrap_or(b'0')));
+        resolved.push(char::from(
+            UPPER_HEX
+                .as_bytes()
+                .get(usize::from(high))
+                .copied()
+                .unwrap_or(b'0'),
+        ));
+        resolved.push(char::from(
+            UPPER_HEX
+                .as_bytes()
+                .get(usize::from(low))
+                .copied()
+                .unwrap_or(b'0'),
+        ));
     }
     text.end()?;
     Ok(resolved)
@@ -109,7 +123,11 @@ impl EscapedText {
     }
 
     fn end(&self) -> Result<(), Malformed> {
-        if self.bytes.is_empty() { Ok(()) } else { Err(Malformed::Escape) }
+        if self.bytes.is_empty() {
+            Ok(())
+        } else {
+            Err(Malformed::Escape)
+        }
     }
 }
 
@@ -161,17 +179,35 @@ mod tests {
 
     #[test]
     fn plain_paths_are_borrowed() {
-        for path in ["/", "/fininfo", "/fininfo/", "/a/b.c/_~-9/mcp", "/.well-known"] {
+        for path in [
+            "/",
+            "/fininfo",
+            "/fininfo/",
+            "/a/b.c/_~-9/mcp",
+            "/.well-known",
+        ] {
             assert_eq!(canonical(path).as_deref(), Ok(path));
         }
-        assert!(matches!(canonical_path("/fininfo/mcp", false), Ok(Cow::Borrowed(_))));
+        assert!(matches!(
+            canonical_path("/fininfo/mcp", false),
+            Ok(Cow::Borrowed(_))
+        ));
     }
 
     #[test]
     fn rejects_dot_segments_in_every_spelling() {
         for path in [
-            "/a/../b", "/a/..", "/..", "/./a", "/a/.", "/%2e%2e/a", "/a/%2E./b", "/a/.%2e", "/a/..;/b",
-            "/a/.;x=1/b", "/a/;/b",
+            "/a/../b",
+            "/a/..",
+            "/..",
+            "/./a",
+            "/a/.",
+            "/%2e%2e/a",
+            "/a/%2E./b",
+            "/a/.%2e",
+            "/a/..;/b",
+            "/a/.;x=1/b",
+            "/a/;/b",
         ] {
             assert_eq!(canonical(path), Err(Malformed::DotSegment), "{path}");
         }
@@ -179,7 +215,21 @@ mod tests {
 
     #[test]
     fn rejects_hidden_slashes_bytes_and_layers() {
-        for path in ["/a%2fb", "/a%2Fb", "/a%5cb", "/a%00", "/a%0d%0aX", "/a%252e", "/a%", "/a%2", "/a%zz", "/%c0%ae", "/%ff", "/%e2%82", "/%e2a"] {
+        for path in [
+            "/a%2fb",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a%00",
+            "/a%0d%0aX",
+            "/a%252e",
+            "/a%",
+            "/a%2",
+            "/a%zz",
+            "/%c0%ae",
+            "/%ff",
+            "/%e2%82",
+            "/%e2a",
+        ] {
             assert_eq!(canonical(path), Err(Malformed::Escape), "{path}");
         }
         for path in ["/a\\b", "/é", "/a b", "/a\"b", "/a|b", "/a^b"] {
@@ -197,8 +247,14 @@ mod tests {
         assert_eq!(canonical("/%66ininfo").as_deref(), Ok("/fininfo"));
         assert_eq!(canonical("/a%20b").as_deref(), Ok("/a%20b"));
         assert_eq!(canonical("/%e2%82%ac").as_deref(), Ok("/%E2%82%AC"));
-        assert_eq!(canonical_path("/api/servers/a%2fb", true).as_deref(), Ok("/api/servers/a%2Fb"));
-        assert_eq!(canonical_path("/api/a%2f..%2fb", true), Err(Malformed::DotSegment));
+        assert_eq!(
+            canonical_path("/api/servers/a%2fb", true).as_deref(),
+            Ok("/api/servers/a%2Fb")
+        );
+        assert_eq!(
+            canonical_path("/api/a%2f..%2fb", true),
+            Err(Malformed::DotSegment)
+        );
     }
 
     proptest! {

@@ -16,7 +16,9 @@ use super::streams::StreamGuard;
 /// # Errors
 /// Any other upgrade, or one with a body, which would make a second request of it.
 pub fn wanted(head: &RequestHead) -> Result<bool, Reason> {
-    let Some(protocol) = head.header(header::UPGRADE) else { return Ok(false) };
+    let Some(protocol) = head.header(header::UPGRADE) else {
+        return Ok(false);
+    };
     if !names_token(head.headers(), "upgrade") {
         return Ok(false);
     }
@@ -24,7 +26,9 @@ pub fn wanted(head: &RequestHead) -> Result<bool, Reason> {
         // RFC 9110 §7.8: an upgrade that is not taken up is ignored. h2c comes here too.
         return Ok(false);
     }
-    let bodiless = head.header(header::CONTENT_LENGTH).is_none_or(|length| length == "0")
+    let bodiless = head
+        .header(header::CONTENT_LENGTH)
+        .is_none_or(|length| length == "0")
         && head.header(header::TRANSFER_ENCODING).is_none();
     if head.method() != Method::GET || head.version() != Version::HTTP_11 || !bodiless {
         return Err(Reason::BadRequest);
@@ -34,8 +38,7 @@ pub fn wanted(head: &RequestHead) -> Result<bool, Reason> {
 
 /// Whether a 101 is the one that was asked for.
 pub fn accepted(headers: &HeaderMap) -> bool {
-    let websocket =
-        |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
+    let websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
     headers.get(header::UPGRADE).is_some_and(websocket) && names_token(headers, "upgrade")
 }
 
@@ -83,4 +86,3 @@ async fn carry(client: Upgraded, server: Upgraded) -> std::io::Result<u64> {
 }
 
 const BUFFER: usize = 16 * 1024;
-

@@ -14,8 +14,8 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-pub use self::pool::{Lease, Pool, PoolLimits};
 use self::pool::Sender;
+pub use self::pool::{Lease, Pool, PoolLimits};
 use super::body::RequestBody;
 use super::origin::Origin;
 use super::reason::Reason;
@@ -69,8 +69,16 @@ async fn exchange(
 }
 
 impl Pool {
-    fn answer(self: &Arc<Self>, origin: &Arc<Origin>, sender: Sender, response: Response<Incoming>) -> Answer {
-        Answer { response, lease: Lease::new(Arc::clone(self), origin.id, sender) }
+    fn answer(
+        self: &Arc<Self>,
+        origin: &Arc<Origin>,
+        sender: Sender,
+        response: Response<Incoming>,
+    ) -> Answer {
+        Answer {
+            response,
+            lease: Lease::new(Arc::clone(self), origin.id, sender),
+        }
     }
 }
 

@@ -21,7 +21,10 @@ pub struct RouteUsage {
 impl RouteUsage {
     /// For one server.
     pub fn new(path: &ServerPath) -> Self {
-        Self { server: path.id().to_owned(), classes: Default::default() }
+        Self {
+            server: path.id().to_owned(),
+            classes: Default::default(),
+        }
     }
 
     /// Counts one answer.
@@ -51,9 +54,18 @@ pub struct GatewayUsage {
 impl GatewayUsage {
     /// Registers the metrics of the gateway.
     pub fn new() -> Self {
-        metrics::describe_counter!("mcp_gateway_requests_total", "requests by server and class of status");
-        metrics::describe_counter!("mcp_gateway_refused_total", "answers that the gateway itself gave, by reason");
-        metrics::describe_histogram!("mcp_gateway_request_duration_seconds", "from a request's head to the end of its answer");
+        metrics::describe_counter!(
+            "mcp_gateway_requests_total",
+            "requests by server and class of status"
+        );
+        metrics::describe_counter!(
+            "mcp_gateway_refused_total",
+            "answers that the gateway itself gave, by reason"
+        );
+        metrics::describe_histogram!(
+            "mcp_gateway_request_duration_seconds",
+            "from a request's head to the end of its answer"
+        );
         metrics::describe_gauge!("mcp_gateway_connections", "open client connections");
         metrics::describe_gauge!("mcp_gateway_streams", "open event streams and tunnels");
         Self {

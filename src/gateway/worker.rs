@@ -17,9 +17,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::serve::{self, Arrival, Stop};
+use super::service;
 use super::shared::Gateway;
 use super::upstream::{Pool, PoolLimits};
+use crate::http::serve::{self, Arrival, Stop};
 use crate::net::accept::{Acceptor, Admission, Apology};
 use crate::net::dial::Dialer;
 
@@ -63,20 +64,31 @@ impl Threads {
     /// When the system gives no thread.
     pub fn start(start: Start) -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let count = if start.workers == 0 { cores } else { start.workers };
+        let count = if start.workers == 0 {
+            cores
+        } else {
+            start.workers
+        };
         let mut inboxes = Vec::with_capacity(count);
         let mut workers = Vec::with_capacity(count);
         for index in 0..count {
             let (sender, receiver) = mpsc::channel(HANDOVER);
             let open = Arc::new(AtomicUsize::new(0));
-            inboxes.push(Inbox { sender, open: Arc::clone(&open) });
+            inboxes.push(Inbox {
+                sender,
+                open: Arc::clone(&open),
+            });
             let worker = Worker {
                 gateway: Arc::clone(&start.gateway),
                 dialer: Arc::clone(&start.dialer),
                 stop: start.stop.clone(),
                 open,
             };
-            workers.push(spawn(format!("gateway-{index}"), &start.stop.soft, move || worker.run(receiver))?);
+            workers.push(spawn(
+                format!("gateway-{index}"),
+                &start.stop.soft,
+                move || worker.run(receiver),
+            )?);
         }
         let soft = start.stop.soft.clone();
         let accepting = move || accept(start.listeners, start.admission, inboxes, soft);
@@ -91,7 +103,11 @@ impl Threads {
     pub fn join(self) -> io::Result<()> {
         let threads = std::iter::once(self.acceptor).chain(self.workers);
         let ends: Vec<io::Result<()>> = threads
-            .map(|thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the gateway panicked"))))
+            .map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|_| Err(io::Error::other("a thread of the gateway panicked")))
+            })
             .collect();
         ends.into_iter().collect()
     }
@@ -109,7 +125,10 @@ where
     let ended = soft.clone().drop_guard();
     thread::Builder::new().name(name).spawn(move || {
         let _ended = ended;
-        Builder::new_current_thread().enable_all().build()?.block_on(task())
+        Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(task())
     })
 }
 
@@ -118,7 +137,11 @@ struct Inbox {
     open: Arc<AtomicUsize>,
 }
 
-type Handed = (std::net::SocketAddr, crate::net::accept::Permit, Option<Arc<rustls::ServerConfig>>);
+type Handed = (
+    std::net::SocketAddr,
+    crate::net::accept::Permit,
+    Option<Arc<rustls::ServerConfig>>,
+);
 
 async fn accept(
     listeners: Vec<Listener>,
@@ -129,16 +152,23 @@ async fn accept(
     let inboxes = Arc::new(inboxes);
     let (accepting, local) = (TaskTracker::new(), LocalSet::new());
     for listener in listeners {
-        let apology = if listener.tls.is_some() { Apology::default() } else { APOLOGY };
+        let apology = if listener.tls.is_some() {
+            Apology::default()
+        } else {
+            APOLOGY
+        };
         let acceptor = Acceptor::new(listener.socket, admission.clone())?.with_apology(apology);
         let inboxes = Arc::clone(&inboxes);
         let soft = soft.clone();
-        accepting.spawn_local_on(async move {
-            tokio::select! {
-                () = take_in(acceptor, listener.tls, inboxes) => {}
-                () = soft.cancelled() => {}
-            }
-        }, &local);
+        accepting.spawn_local_on(
+            async move {
+                tokio::select! {
+                    () = take_in(acceptor, listener.tls, inboxes) => {}
+                    () = soft.cancelled() => {}
+                }
+            },
+            &local,
+        );
     }
     accepting.close();
     local.run_until(accepting.wait()).await;
@@ -152,13 +182,23 @@ async fn take_in(
 ) {
     loop {
         let (stream, peer, permit) = acceptor.accept().await;
-        let Some(inbox) = inboxes.iter().min_by_key(|inbox| inbox.open.load(Ordering::Relaxed)) else {
+        let Some(inbox) = inboxes
+            .iter()
+            .min_by_key(|inbox| inbox.open.load(Ordering::Relaxed))
+        else {
             return;
         };
         // The socket moves to another runtime, so it leaves this one's.
-        let Ok(stream) = stream.into_std() else { continue };
+        let Ok(stream) = stream.into_std() else {
+            continue;
+        };
         inbox.open.fetch_add(1, Ordering::Relaxed);
-        if inbox.sender.send((stream, (peer, permit, tls.clone()))).await.is_err() {
+        if inbox
+            .sender
+            .send((stream, (peer, permit, tls.clone())))
+            .await
+            .is_err()
+        {
             return;
         }
     }
@@ -174,11 +214,14 @@ struct Worker {
 impl Worker {
     async fn run(self, mut inbox: mpsc::Receiver<(std::net::TcpStream, Handed)>) -> io::Result<()> {
         let timeouts = &self.gateway.timeouts;
-        let pool = Pool::new(Arc::clone(&self.dialer), PoolLimits {
-            connect: timeouts.upstream_connect.get(),
-            keep_alive: timeouts.upstream_keep_alive.get(),
-            idle_per_origin: IDLE_PER_ORIGIN,
-        });
+        let pool = Pool::new(
+            Arc::clone(&self.dialer),
+            PoolLimits {
+                connect: timeouts.upstream_connect.get(),
+                keep_alive: timeouts.upstream_keep_alive.get(),
+                idle_per_origin: IDLE_PER_ORIGIN,
+            },
+        );
         let connections = TaskTracker::new();
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -207,14 +250,37 @@ impl Worker {
         Ok(())
     }
 
-    fn serve(&self, connections: &TaskTracker, pool: &Arc<Pool>, stream: std::net::TcpStream, handed: Handed) {
+    fn serve(
+        &self,
+        connections: &TaskTracker,
+        pool: &Arc<Pool>,
+        stream: std::net::TcpStream,
+        handed: Handed,
+    ) {
         let (peer, permit, tls) = handed;
         let open = OpenConnection(Arc::clone(&self.open));
-        let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
-        let arrival = Arrival { stream, peer, permit, tls };
-        let served = serve::serve(Arc::clone(&self.gateway), Arc::clone(pool), arrival, self.stop.clone());
+        let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
+            return;
+        };
+        let arrival = Arrival {
+            stream,
+            peer,
+            permit,
+            tls,
+        };
+        let (gateway, pool, stop) = (
+            Arc::clone(&self.gateway),
+            Arc::clone(pool),
+            self.stop.clone(),
+        );
         connections.spawn(async move {
-            served.await;
+            gateway.usage.connections.increment(1);
+            let limits = gateway.serve_limits;
+            let make_service = |connection| service::make(Arc::clone(&gateway), pool, connection);
+            if let Err(error) = serve::serve(arrival, &limits, &stop, make_service).await {
+                tracing::debug!(client.address = %peer.ip(), %error, "connection ended");
+            }
+            gateway.usage.connections.decrement(1);
             drop(open);
         });
     }

@@ -53,7 +53,9 @@ async fn handshake(
     tls: &PeerTls,
     stream: tokio::net::TcpStream,
 ) -> std::io::Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>> {
-    tokio_rustls::TlsConnector::from(Arc::clone(&tls.config)).connect(tls.name.clone(), stream).await
+    tokio_rustls::TlsConnector::from(Arc::clone(&tls.config))
+        .connect(tls.name.clone(), stream)
+        .await
 }
 
 async fn h1<IO>(pool: &Arc<Pool>, io: IO) -> Result<Sender, Reason>

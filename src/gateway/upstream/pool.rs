@@ -51,7 +51,12 @@ struct Idle {
 impl Pool {
     /// An empty pool that dials through `dialer`.
     pub fn new(dialer: Arc<Dialer>, limits: PoolLimits) -> Arc<Self> {
-        Arc::new(Self { slots: Mutex::default(), dialer, limits, drivers: TaskTracker::new() })
+        Arc::new(Self {
+            slots: Mutex::default(),
+            dialer,
+            limits,
+            drivers: TaskTracker::new(),
+        })
     }
 
     /// A kept connection that was open when last looked at.
@@ -85,7 +90,10 @@ impl Pool {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = slots.entry(origin).or_default();
         if slot.idle.len() < self.limits.idle_per_origin {
-            slot.idle.push(Idle { sender, since: Instant::now() });
+            slot.idle.push(Idle {
+                sender,
+                since: Instant::now(),
+            });
         }
     }
 
@@ -96,7 +104,11 @@ impl Pool {
             slot.idle.retain(|idle| {
                 !idle.sender.is_closed() && now.duration_since(idle.since) < self.limits.keep_alive
             });
-            if slot.shared.as_ref().is_some_and(http2::SendRequest::is_closed) {
+            if slot
+                .shared
+                .as_ref()
+                .is_some_and(http2::SendRequest::is_closed)
+            {
                 slot.shared = None;
             }
             !slot.idle.is_empty() || slot.shared.is_some()
@@ -157,7 +169,11 @@ pub struct Lease {
 
 impl Lease {
     pub(super) const fn new(pool: Arc<Pool>, origin: OriginId, sender: Sender) -> Self {
-        Self { pool, origin, sender: Some(sender) }
+        Self {
+            pool,
+            origin,
+            sender: Some(sender),
+        }
     }
 
     /// The answer was read to its end: the connection may serve again.
@@ -171,6 +187,9 @@ impl Lease {
 
 impl fmt::Debug for Lease {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Lease").field("origin", &self.origin).finish_non_exhaustive()
+        formatter
+            .debug_struct("Lease")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
     }
 }

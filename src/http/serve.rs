@@ -1,38 +1,59 @@
 //! Serving one client connection: TLS, protocol, and the timeouts that hyper does not give.
 //!
+//! Gateway and registry both serve their clients through [`serve`]. It must not know a use case: what
+//! answers is a service, made for each connection.
+//!
+//! # Why
+//!
 //! hyper notices neither a client that never speaks nor one that reads nothing, and has no limit for
 //! an idle HTTP/2 connection. So a supervisor beside it looks at what moved ([`Activity`]) every few
 //! seconds, and ends what is too slow; requests pay nothing for it.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::panic::AssertUnwindSafe;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::HttpService;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::body::ResponseBody;
 use super::connection::Connection;
-use super::pipeline::{self, Context};
-use super::reason::Reason;
-use super::reply::{self, ReplyContext};
-use super::shared::Gateway;
-use super::upstream::Pool;
 use crate::net::accept::Permit;
 use crate::net::idle_io::{Activity, Watched};
+
+/// Limits and timeouts of client connections.
+#[derive(Clone, Copy, Debug)]
+pub struct ServeLimits {
+    /// Accept to first byte.
+    pub first_byte: Duration,
+    /// TLS handshake.
+    pub tls_handshake: Duration,
+    /// A request's header block complete.
+    pub header: Duration,
+    /// A connection without a request.
+    pub keep_alive: Duration,
+    /// A client that takes no bytes of an answer.
+    pub write_stall: Duration,
+    /// HTTP/2 ping interval, and how long its answer may take.
+    pub h2_ping: Duration,
+    /// Header fields of a request.
+    pub header_fields: usize,
+    /// Bytes of a request's head, target included.
+    pub head_bytes: usize,
+    /// Concurrent HTTP/2 streams of a connection.
+    pub h2_streams: u32,
+}
 
 /// A connection as the acceptor hands it over.
 #[derive(Debug)]
@@ -40,7 +61,7 @@ pub struct Arrival {
     /// The socket.
     pub stream: TcpStream,
     /// The client.
-    pub peer: std::net::SocketAddr,
+    pub peer: SocketAddr,
     /// Its place.
     pub permit: Permit,
     /// Set on a TLS listener.
@@ -56,67 +77,111 @@ pub struct Stop {
     pub hard: CancellationToken,
 }
 
-/// Serves a connection to its end.
-pub async fn serve(gateway: Arc<Gateway>, pool: Arc<Pool>, arrival: Arrival, stop: Stop) {
-    let Arrival { stream, peer, permit, tls } = arrival;
+/// Serves a connection to its end with what `make_service` makes for it.
+///
+/// # Errors
+/// Why the connection ended, where it did not end well. Worth a debug line at most: what clients do
+/// to their connections is their own affair.
+pub async fn serve<S, B>(
+    arrival: Arrival,
+    limits: &ServeLimits,
+    stop: &Stop,
+    make_service: impl FnOnce(Arc<Connection>) -> S,
+) -> io::Result<()>
+where
+    S: HttpService<Incoming, ResBody = B> + Send,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let Arrival {
+        stream,
+        peer,
+        permit,
+        tls,
+    } = arrival;
     let activity = Arc::clone(permit.activity());
     let evicted = permit.evicted().clone();
-    gateway.usage.connections.increment(1);
+    let io = Watched::new(stream, Arc::clone(&activity));
     let served = async {
-        let watched = Watched::new(stream, Arc::clone(&activity));
         match tls {
-            None => serve_plain(&gateway, pool, watched, peer, &activity, &stop).await,
-            Some(tls) => serve_tls(&gateway, pool, watched, peer, tls, &activity, &stop).await,
+            None => serve_plain(io, peer, activity, limits, stop, make_service).await,
+            Some(tls) => serve_tls(io, peer, activity, tls, limits, stop, make_service).await,
         }
     };
     tokio::select! {
-        result = served => if let Err(error) = result {
-            tracing::debug!(client.address = %peer.ip(), %error, "connection ended");
-        },
-        () = evicted.cancelled() => tracing::debug!(client.address = %peer.ip(), "connection made room for another"),
-        () = stop.hard.cancelled() => {}
+        served = served => served,
+        () = evicted.cancelled() => Err(io::Error::other("made room for another connection")),
+        () = stop.hard.cancelled() => Ok(()),
     }
-    gateway.usage.connections.decrement(1);
-    drop(permit);
 }
 
-async fn serve_tls(
-    gateway: &Arc<Gateway>,
-    pool: Arc<Pool>,
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+async fn serve_tls<S, B>(
     io: Watched<TcpStream>,
-    peer: std::net::SocketAddr,
+    peer: SocketAddr,
+    activity: Arc<Activity>,
     tls: Arc<rustls::ServerConfig>,
-    activity: &Arc<Activity>,
+    limits: &ServeLimits,
     stop: &Stop,
-) -> io::Result<()> {
+    make_service: impl FnOnce(Arc<Connection>) -> S,
+) -> io::Result<()>
+where
+    S: HttpService<Incoming, ResBody = B> + Send,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
     let handshake = tokio_rustls::TlsAcceptor::from(tls).accept(io);
-    let stream = timeout(gateway.timeouts.tls_handshake.get(), handshake)
+    let stream = timeout(limits.tls_handshake, handshake)
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "TLS handshake took too long"))??;
     let session = stream.get_ref().1;
     let is_h2 = session.alpn_protocol() == Some(b"h2");
-    let connection = Arc::new(Connection::new(peer, Some(session.server_name()), Arc::clone(activity)));
-    let context = Context { gateway: Arc::clone(gateway), pool, connection };
-    if is_h2 { serve_h2(context, stream, stop).await } else { serve_h1(context, stream, stop).await }
+    let connection = Arc::new(Connection::new(peer, Some(session.server_name()), activity));
+    let service = make_service(Arc::clone(&connection));
+    if is_h2 {
+        serve_h2(connection, stream, service, limits, stop).await
+    } else {
+        serve_h1(connection, stream, service, limits, stop).await
+    }
 }
 
-async fn serve_plain(
-    gateway: &Arc<Gateway>,
-    pool: Arc<Pool>,
+async fn serve_plain<S, B>(
     io: Watched<TcpStream>,
-    peer: std::net::SocketAddr,
-    activity: &Arc<Activity>,
+    peer: SocketAddr,
+    activity: Arc<Activity>,
+    limits: &ServeLimits,
     stop: &Stop,
-) -> io::Result<()> {
-    let connection = Arc::new(Connection::new(peer, None, Arc::clone(activity)));
-    let timeouts = &gateway.timeouts;
-    let io = tokio::select! {
-        io = detect(io, timeouts.first_byte.get(), timeouts.header.get()) => io?,
+    make_service: impl FnOnce(Arc<Connection>) -> S,
+) -> io::Result<()>
+where
+    S: HttpService<Incoming, ResBody = B> + Send,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let detected = tokio::select! {
+        detected = detect(io, limits.first_byte, limits.header) => detected?,
         () = stop.soft.cancelled() => return Ok(()),
     };
-    let Some((io, is_h2)) = io else { return Ok(()) };
-    let context = Context { gateway: Arc::clone(gateway), pool, connection };
-    if is_h2 { serve_h2(context, io, stop).await } else { serve_h1(context, io, stop).await }
+    let Some((io, is_h2)) = detected else {
+        return Ok(());
+    };
+    let connection = Arc::new(Connection::new(peer, None, activity));
+    let service = make_service(Arc::clone(&connection));
+    if is_h2 {
+        serve_h2(connection, io, service, limits, stop).await
+    } else {
+        serve_h1(connection, io, service, limits, stop).await
+    }
 }
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -143,86 +208,67 @@ async fn detect(
         let seen = read.get(..length).unwrap_or_default();
         let undecided = PREFACE.starts_with(seen);
         if !undecided || length == PREFACE.len() {
-            let io = Prefixed { prefix: Bytes::copy_from_slice(seen), io };
+            let io = Prefixed {
+                prefix: Bytes::copy_from_slice(seen),
+                io,
+            };
             return Ok(Some((io, undecided)));
         }
     }
 }
 
-async fn serve_h1<IO>(context: Context, io: IO, stop: &Stop) -> io::Result<()>
+async fn serve_h1<IO, S, B>(
+    connection: Arc<Connection>,
+    io: IO,
+    service: S,
+    limits: &ServeLimits,
+    stop: &Stop,
+) -> io::Result<()>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: HttpService<Incoming, ResBody = B>,
+    S::Error: Into<BoxError>,
+    B: Body + 'static,
+    B::Error: Into<BoxError>,
 {
-    let limits = &context.gateway.limits;
-    let supervisor = Supervisor::new(&context, false);
-    let connection = http1::Builder::new()
+    let supervisor = Supervisor::new(connection, limits, false);
+    let driven = http1::Builder::new()
         .max_headers(limits.header_fields)
-        .max_header_size(limits.header_bytes.bytes() + limits.target_bytes.bytes())
+        .max_header_size(limits.head_bytes)
         .max_buf_size(READ_BUFFER)
-        .serve_connection(TokioIo::new(io), service(context))
+        .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
-    supervisor.run(connection, stop).await
+    supervisor.run(driven, stop).await
 }
 
-async fn serve_h2<IO>(context: Context, io: IO, stop: &Stop) -> io::Result<()>
+async fn serve_h2<IO, S, B>(
+    connection: Arc<Connection>,
+    io: IO,
+    service: S,
+    limits: &ServeLimits,
+    stop: &Stop,
+) -> io::Result<()>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: HttpService<Incoming, ResBody = B>,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
 {
-    let limits = &context.gateway.limits;
-    let ping = context.gateway.timeouts.h2_ping.get();
-    let supervisor = Supervisor::new(&context, true);
-    let connection = http2::Builder::new(TokioExecutor::new())
+    let supervisor = Supervisor::new(connection, limits, true);
+    let driven = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.h2_streams)
-        .max_header_list_size(u32::try_from(limits.header_bytes.bytes()).unwrap_or(u32::MAX))
-        .initial_stream_window_size(64 * 1024)
-        .initial_connection_window_size(1 << 20)
-        .max_send_buf_size(64 * 1024)
-        .keep_alive_interval(ping)
-        .keep_alive_timeout(ping)
-        .serve_connection(TokioIo::new(io), service(context));
-    supervisor.run(connection, stop).await
-}
-
-fn service(
-    context: Context,
-) -> impl hyper::service::Service<
-    Request<Incoming>,
-    Response = Response<ResponseBody>,
-    Error = Infallible,
-    Future = impl Future<Output = Result<Response<ResponseBody>, Infallible>> + Send,
-> + Send {
-    service_fn(move |request| {
-        let limit = context.gateway.limits.requests_per_connection;
-        if limit != 0 && context.connection.requests() + 1 >= limit {
-            context.connection.wind_down();
-        }
-        let gateway = Arc::clone(&context.gateway);
-        let answer = pipeline::handle(context.clone(), request);
-        async move { Ok(unwound(answer, &gateway).await) }
-    })
-}
-
-/// A panic in a phase is this request's 500 and nobody else's trouble.
-async fn unwound(
-    answer: impl Future<Output = Response<ResponseBody>>,
-    gateway: &Gateway,
-) -> Response<ResponseBody> {
-    let mut answer = std::pin::pin!(answer);
-    let polled = std::future::poll_fn(|context| {
-        match std::panic::catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
-            Err(_) => Poll::Ready(None),
-        }
-    });
-    if let Some(response) = polled.await {
-        return response;
-    }
-    metrics::counter!("mcp_gateway_refused_total", "reason" => Reason::Internal.label()).increment(1);
-    let mut response = reply::refuse(Reason::Internal, &ReplyContext::default(), gateway.ids.next());
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(READ_BUFFER)
+        .keep_alive_interval(limits.h2_ping)
+        .keep_alive_timeout(limits.h2_ping)
+        .serve_connection(TokioIo::new(io), service);
+    supervisor.run(driven, stop).await
 }
 
 /// A connection that hyper drives.
@@ -230,10 +276,12 @@ trait Driven: Future<Output = hyper::Result<()>> {
     fn wind_down(self: Pin<&mut Self>);
 }
 
-impl<IO, S> Driven for http1::UpgradeableConnection<IO, S>
+impl<IO, S, B> Driven for http1::UpgradeableConnection<IO, S>
 where
-    S: hyper::service::HttpService<Incoming, ResBody = ResponseBody>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S: HttpService<Incoming, ResBody = B>,
+    S::Error: Into<BoxError>,
+    B: Body + 'static,
+    B::Error: Into<BoxError>,
     IO: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
     fn wind_down(self: Pin<&mut Self>) {
@@ -241,11 +289,14 @@ where
     }
 }
 
-impl<IO, S> Driven for http2::Connection<IO, S, TokioExecutor>
+impl<IO, S, B> Driven for http2::Connection<IO, S, TokioExecutor>
 where
-    S: hyper::service::HttpService<Incoming, ResBody = ResponseBody>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S: HttpService<Incoming, ResBody = B>,
+    S::Error: Into<BoxError>,
     S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
     IO: hyper::rt::Read + hyper::rt::Write + Unpin,
 {
     fn wind_down(self: Pin<&mut Self>) {
@@ -273,13 +324,12 @@ enum Verdict {
 }
 
 impl Supervisor {
-    fn new(context: &Context, is_h2: bool) -> Self {
-        let timeouts = &context.gateway.timeouts;
+    fn new(connection: Arc<Connection>, limits: &ServeLimits, is_h2: bool) -> Self {
         Self {
-            connection: Arc::clone(&context.connection),
-            header: timeouts.header.get(),
-            keep_alive: timeouts.keep_alive.get(),
-            write_stall: timeouts.write_stall.get(),
+            connection,
+            header: limits.header,
+            keep_alive: limits.keep_alive,
+            write_stall: limits.write_stall,
             is_h2,
             idle_since: None,
             head_since: None,
@@ -326,7 +376,10 @@ impl Supervisor {
 
     fn judge(&mut self, now: Instant) -> Verdict {
         let activity = self.connection.activity();
-        if activity.write_stalled().is_some_and(|stalled| stalled >= self.write_stall) {
+        if activity
+            .write_stalled()
+            .is_some_and(|stalled| stalled >= self.write_stall)
+        {
             return Verdict::Drop("the client takes no bytes");
         }
         let (requests, bytes) = (self.connection.requests(), activity.bytes_in());
@@ -360,7 +413,7 @@ struct Prefixed<IO> {
 impl<IO: AsyncRead + Unpin> AsyncRead for Prefixed<IO> {
     fn poll_read(
         mut self: Pin<&mut Self>,
-        context: &mut TaskContext<'_>,
+        context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.prefix.is_empty() {
@@ -373,21 +426,25 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Prefixed<IO> {
 }
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Prefixed<IO> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(context, bytes)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_flush(context)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(context)
     }
 
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
-        context: &mut TaskContext<'_>,
+        context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write_vectored(context, slices)
@@ -400,3 +457,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Prefixed<IO> {
 
 /// Bytes that hyper reads at once, at most.
 const READ_BUFFER: usize = 64 * 1024;
+/// What an HTTP/2 client may send before we have taken it, per stream.
+const STREAM_WINDOW: u32 = 64 * 1024;
+/// The same, per connection.
+const CONNECTION_WINDOW: u32 = 1 << 20;
