@@ -14,7 +14,7 @@ use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 use serde_json::json;
 
 use super::arguments::{Checked, Reply, within};
-use arguments::{DataRequest, Flux, HyperMap, Patterns, Profiling, TimeSearch};
+use arguments::{DataRequest, Flux, HyperMap, Profiling, Synthesis, TimeSearch};
 use fortune::Fortune;
 
 /// The server; cheap to share, it keeps nothing between requests.
@@ -35,7 +35,7 @@ impl FakeTools {
             open_world_hint = false
         )
     )]
-    fn quantum_flux_analyzer(&self, Parameters(arguments): Parameters<Checked<Flux>>) -> Reply {
+    fn quantum_flux_analyzer(Parameters(arguments): Parameters<Checked<Flux>>) -> Reply {
         let flux = arguments.0?;
         within("energy_level", flux.energy_level, 1..=10)?;
         within("stabilization_factor", flux.stabilization_factor, 0.0..=1.0)?;
@@ -68,10 +68,7 @@ impl FakeTools {
             open_world_hint = false
         )
     )]
-    fn neural_pattern_synthesizer(
-        &self,
-        Parameters(arguments): Parameters<Checked<Patterns>>,
-    ) -> Reply {
+    fn neural_pattern_synthesizer(Parameters(arguments): Parameters<Checked<Synthesis>>) -> Reply {
         let patterns = arguments.0?;
         within("input_patterns", patterns.input_patterns.len(), 1..=100)?;
         within(
@@ -113,10 +110,7 @@ impl FakeTools {
             open_world_hint = false
         )
     )]
-    fn hyper_dimensional_mapper(
-        &self,
-        Parameters(arguments): Parameters<Checked<HyperMap>>,
-    ) -> Reply {
+    fn hyper_dimensional_mapper(Parameters(arguments): Parameters<Checked<HyperMap>>) -> Reply {
         let map = arguments.0?;
         within(
             "coordinates.latitude",
@@ -153,10 +147,7 @@ impl FakeTools {
             open_world_hint = false
         )
     )]
-    fn temporal_anomaly_detector(
-        &self,
-        Parameters(arguments): Parameters<Checked<TimeSearch>>,
-    ) -> Reply {
+    fn temporal_anomaly_detector(Parameters(arguments): Parameters<Checked<TimeSearch>>) -> Reply {
         let search = arguments.0?;
         within("sensitivity", search.sensitivity, 1..=10)?;
         within("anomaly_types", search.anomaly_types.len(), 1..=20)?;
@@ -189,10 +180,7 @@ impl FakeTools {
             open_world_hint = false
         )
     )]
-    fn user_profile_analyzer(
-        &self,
-        Parameters(arguments): Parameters<Checked<Profiling>>,
-    ) -> Reply {
+    fn user_profile_analyzer(Parameters(arguments): Parameters<Checked<Profiling>>) -> Reply {
         let request = arguments.0?;
         let options = &request.analysis_options;
         within(
@@ -232,10 +220,7 @@ impl FakeTools {
             open_world_hint = false
         )
     )]
-    fn synthetic_data_generator(
-        &self,
-        Parameters(arguments): Parameters<Checked<DataRequest>>,
-    ) -> Reply {
+    fn synthetic_data_generator(Parameters(arguments): Parameters<Checked<DataRequest>>) -> Reply {
         let request = arguments.0?;
         within("record_count", request.record_count, 1..=1_000)?;
         within("schema", request.schema.len(), 1..=50)?;

@@ -1,6 +1,5 @@
 //! What the example servers share at the web's edge.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,11 +55,9 @@ pub(super) async fn serve(
     }
 }
 
-fn after(stop: CancellationToken, time: Duration) -> impl Future<Output = ()> {
-    async move {
-        stop.cancelled_owned().await;
-        tokio::time::sleep(time).await;
-    }
+async fn after(stop: CancellationToken, time: Duration) {
+    stop.cancelled_owned().await;
+    tokio::time::sleep(time).await;
 }
 
 fn hosts(allowed: &[String]) -> impl Iterator<Item = &str> {

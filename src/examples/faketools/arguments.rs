@@ -28,7 +28,7 @@ pub(super) struct Flux {
 /// Arguments of `neural_pattern_synthesizer`.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Patterns {
+pub(super) struct Synthesis {
     /// The patterns to synthesize.
     #[schemars(length(min = 1, max = 100))]
     pub(super) input_patterns: Vec<String>,

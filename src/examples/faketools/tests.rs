@@ -13,8 +13,11 @@ fn result(reply: Reply) -> Value {
 
 #[test]
 fn same_arguments_give_the_same_answer() {
-    let server = FakeTools::new();
-    let flux = |level| result(server.quantum_flux_analyzer(with(json!({"energy_level": level}))));
+    let flux = |level| {
+        result(FakeTools::quantum_flux_analyzer(with(
+            json!({"energy_level": level}),
+        )))
+    };
     assert_eq!(flux(3), flux(3));
     assert_ne!(flux(3)["flux_readings"], flux(4)["flux_readings"]);
     assert_eq!(flux(4)["flux_readings"].as_array().unwrap().len(), 4);
@@ -22,56 +25,54 @@ fn same_arguments_give_the_same_answer() {
 
 #[test]
 fn defaults_fill_in_what_is_left_out() {
-    let server = FakeTools::new();
-    let flux = result(server.quantum_flux_analyzer(with(json!({}))));
+    let flux = result(FakeTools::quantum_flux_analyzer(with(json!({}))));
     assert_eq!(
         (&flux["energy_level"], &flux["stabilization_factor"]),
         (&json!(5), &json!(0.75))
     );
     assert_eq!(flux["temporal_shift_seconds"], Value::Null);
     let profile = json!({"profile": {"username": "ada", "interests": ["looms"]}});
-    let analysis = result(server.user_profile_analyzer(with(profile)));
+    let analysis = result(FakeTools::user_profile_analyzer(with(profile)));
     assert!(analysis["metrics"].is_object());
     assert_eq!(analysis["interests"][0]["interest"], "looms");
 }
 
 #[test]
 fn values_outside_their_range_are_refused_by_name() {
-    let server = FakeTools::new();
     let replies = [
         (
             "energy_level",
-            server.quantum_flux_analyzer(with(json!({"energy_level": 11}))),
+            FakeTools::quantum_flux_analyzer(with(json!({"energy_level": 11}))),
         ),
         (
             "input_patterns",
-            server.neural_pattern_synthesizer(with(json!({"input_patterns": []}))),
+            FakeTools::neural_pattern_synthesizer(with(json!({"input_patterns": []}))),
         ),
         (
             "coordinates.latitude",
-            server.hyper_dimensional_mapper(with(
+            FakeTools::hyper_dimensional_mapper(with(
                 json!({"coordinates": {"latitude": 91, "longitude": 0}}),
             )),
         ),
         (
             "timeframe.end",
-            server.temporal_anomaly_detector(with(
+            FakeTools::temporal_anomaly_detector(with(
                 json!({"timeframe": {"start": "2026-02-01", "end": "2026-01-01T00:00:00Z"}}),
             )),
         ),
         (
             "timeframe.start",
-            server.temporal_anomaly_detector(with(
+            FakeTools::temporal_anomaly_detector(with(
                 json!({"timeframe": {"start": "soon", "end": "2026-01-01"}}),
             )),
         ),
         (
             "profile.username",
-            server.user_profile_analyzer(with(json!({"profile": {"username": ""}}))),
+            FakeTools::user_profile_analyzer(with(json!({"profile": {"username": ""}}))),
         ),
         (
             "record_count",
-            server.synthetic_data_generator(with(
+            FakeTools::synthetic_data_generator(with(
                 json!({"schema": {"a": "name"}, "record_count": 0}),
             )),
         ),
@@ -87,27 +88,22 @@ fn values_outside_their_range_are_refused_by_name() {
 
 #[test]
 fn unknown_kinds_and_fields_are_refused() {
-    let server = FakeTools::new();
-    let kind = server
-        .synthetic_data_generator(with(json!({"schema": {"a": "colour"}})))
-        .unwrap_err();
+    let kind =
+        FakeTools::synthetic_data_generator(with(json!({"schema": {"a": "colour"}}))).unwrap_err();
     assert!(
         kind.contains("`schema`") && kind.contains("colour"),
         "{kind}"
     );
-    let field = server
-        .quantum_flux_analyzer(with(json!({"energy": 1})))
-        .unwrap_err();
+    let field = FakeTools::quantum_flux_analyzer(with(json!({"energy": 1}))).unwrap_err();
     assert!(field.contains("unknown field `energy`"), "{field}");
 }
 
 #[test]
 fn anomalies_lie_in_the_timeframe_and_are_of_the_types_asked_for() {
-    let server = FakeTools::new();
     let arguments = json!({
         "timeframe": {"start": "2026-01-01", "end": "2026-01-02"}, "sensitivity": 10, "anomaly_types": ["loop"],
     });
-    let found = result(server.temporal_anomaly_detector(with(arguments)));
+    let found = result(FakeTools::temporal_anomaly_detector(with(arguments)));
     let anomalies = found["anomalies"].as_array().unwrap();
     assert_eq!(found["anomaly_count"], anomalies.len());
     for anomaly in anomalies {
@@ -121,11 +117,10 @@ fn anomalies_lie_in_the_timeframe_and_are_of_the_types_asked_for() {
 
 #[test]
 fn records_have_the_shape_asked_for_and_follow_the_seed() {
-    let server = FakeTools::new();
     let schema = json!({"id": "uuid", "who": "name", "mail": "email", "born": "date", "n": "integer", "x": "number", "ok": "boolean", "s": "string"});
     let make = |count, seed| {
         let request = json!({"schema": schema, "record_count": count, "seed": seed});
-        result(server.synthetic_data_generator(with(request)))["records"].clone()
+        result(FakeTools::synthetic_data_generator(with(request)))["records"].clone()
     };
     let records = make(20, 7);
     assert_eq!(records.as_array().unwrap().len(), 20);
