@@ -1,5 +1,6 @@
 //! What the certificates of our own making say.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use rcgen::{
@@ -21,13 +22,10 @@ pub(super) fn authority(
     let mut params = CertificateParams::default();
     let host = super::host_name();
     // Two authorities of one name confuse clients that know both: the key makes it unique.
-    let mark: String = key
-        .der_bytes()
-        .iter()
-        .rev()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut mark = String::new();
+    for byte in key.der_bytes().iter().rev().take(4) {
+        let _ = write!(mark, "{byte:02x}");
+    }
     let name = format!(
         "mcp development CA {} {mark}",
         host.as_deref().unwrap_or("localhost")

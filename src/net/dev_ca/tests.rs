@@ -115,10 +115,10 @@ fn the_certificate_holds_for_localhost_the_machine_and_the_names_given() {
 fn private_keys_are_for_their_owner_only() {
     let place = Place::new();
     let made = place.ensure(&[]);
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&made.key), 0o600);
-    assert_eq!(mode(&place.directory().join("ca-key.pem")), 0o600);
-    assert_eq!(mode(&made.ca), 0o644);
+    let permissions = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(permissions(&made.key), 0o600);
+    assert_eq!(permissions(&place.directory().join("ca-key.pem")), 0o600);
+    assert_eq!(permissions(&made.ca), 0o644);
 }
 
 #[test]

@@ -90,7 +90,7 @@ impl ServerCerts {
                     content,
                     said: false,
                     may_ripen,
-                })
+                });
             }
         }
     }

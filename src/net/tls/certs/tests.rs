@@ -107,6 +107,7 @@ impl Pair {
     }
 }
 
+type Damage<'a> = Box<dyn Fn(&Pair) + 'a>;
 type Ends = (
     server::TlsStream<DuplexStream>,
     client::TlsStream<DuplexStream>,
@@ -199,7 +200,9 @@ fn old_hello(minor: u8) -> Vec<u8> {
     hello.extend([7; 32]);
     hello.extend([0, 0, 4, 0xc0, 0x13, 0x00, 0x2f, 1, 0]);
     // Extensions: signature algorithms, groups, point formats.
-    hello.extend([0, 22, 0, 13, 0, 4, 0, 2, 4, 3, 0, 10, 0, 4, 0, 2, 0, 23, 0, 11, 0, 2, 1, 0]);
+    hello.extend([
+        0, 22, 0, 13, 0, 4, 0, 2, 4, 3, 0, 10, 0, 4, 0, 2, 0, 23, 0, 11, 0, 2, 1, 0,
+    ]);
     let length = u8::try_from(hello.len()).unwrap();
     let mut record = vec![22, 3, 1, 0, length + 4, 1, 0, 0, length];
     record.extend(hello);
@@ -276,22 +279,31 @@ async fn bad_new_files_keep_the_old_certificate_and_a_good_one_is_taken_afterwar
     let stranger = KeyPair::generate().unwrap().serialize_pem();
     let expired = Pair::valid("expired.example", -9 * DAY, -DAY);
     let early = Pair::valid("early.example", DAY, 9 * DAY);
-    let breaks: [(&str, Box<dyn Fn()>); 7] = [
+    let breaks: [(&str, Damage<'_>); 7] = [
         (
             "is broken",
-            Box::new(|| pair.write_certificate("-----BEGIN CERTIFICATE-----\nMII")),
+            Box::new(|pair| pair.write_certificate("-----BEGIN CERTIFICATE-----\nMII")),
         ),
-        ("BEGIN CERTIFICATE", Box::new(|| pair.write_certificate(""))),
+        (
+            "BEGIN CERTIFICATE",
+            Box::new(|pair| pair.write_certificate("")),
+        ),
         (
             "does not exist",
-            Box::new(|| fs::remove_file(pair.path("cert.pem")).unwrap()),
+            Box::new(|pair| fs::remove_file(pair.path("cert.pem")).unwrap()),
         ),
-        ("does not belong", Box::new(|| pair.write_key(&stranger))),
-        ("expired at", Box::new(|| pair.become_like(&expired))),
-        ("not valid before", Box::new(|| pair.become_like(&early))),
+        (
+            "does not belong",
+            Box::new(|pair| pair.write_key(&stranger)),
+        ),
+        ("expired at", Box::new(|pair| pair.become_like(&expired))),
+        (
+            "not valid before",
+            Box::new(|pair| pair.become_like(&early)),
+        ),
         (
             "is a directory",
-            Box::new(|| {
+            Box::new(|pair| {
                 fs::remove_file(pair.path("key.pem")).unwrap();
                 fs::create_dir(pair.path("key.pem")).unwrap();
             }),
@@ -302,7 +314,7 @@ async fn bad_new_files_keep_the_old_certificate_and_a_good_one_is_taken_afterwar
         pair.key.serialize_pem(),
     );
     for (reason, damage) in &breaks {
-        damage();
+        damage(&pair);
         let error = one_line(&certs.reload_now().unwrap_err());
         assert!(error.contains(reason), "{reason}: {error}");
         assert_eq!(certs.info().fingerprint, fingerprint, "{reason}");
@@ -325,7 +337,6 @@ fn each_fault_at_start_is_one_line_with_file_setting_and_remedy() {
         let other = fs::read_to_string(Pair::new("issuer").path("cert.pem")).unwrap();
         pair.write_certificate(&format!("{other}{leaf}"));
     };
-    type Damage<'a> = Box<dyn Fn(&Pair) + 'a>;
     let faults: Vec<(Damage<'_>, &[&str])> = vec![
         (
             Box::new(|pair| fs::remove_file(pair.path("cert.pem")).unwrap()),
@@ -347,13 +358,13 @@ fn each_fault_at_start_is_one_line_with_file_setting_and_remedy() {
             Box::new(|pair| {
                 pair.write_certificate(
                     "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-                )
+                );
             }),
             &["cert.pem", "is broken"],
         ),
         (
             Box::new(|pair| {
-                pair.write_key("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+                pair.write_key("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
             }),
             &["key.pem", "is broken"],
         ),
@@ -381,7 +392,7 @@ fn each_fault_at_start_is_one_line_with_file_setting_and_remedy() {
             Box::new(|pair| {
                 pair.write_key(
                     "-----BEGIN DSA PRIVATE KEY-----\nMAA=\n-----END DSA PRIVATE KEY-----\n",
-                )
+                );
             }),
             &["key.pem", "DSA PRIVATE KEY", "openssl pkcs8"],
         ),

@@ -91,6 +91,8 @@ fn pairs() -> [(Pair, &'static str); 2] {
     })
 }
 
+type Aes<K> = cbc::Encryptor<K>;
+
 /// The right password loads, a wrong one and none say what is the matter.
 fn assert_needs_password(pair: &Pair, form: &str) {
     pair.load_with("right")
@@ -138,7 +140,6 @@ fn legacy_encrypted_pem_loads_with_the_right_password_only() {
     for (pair, label) in pairs() {
         let der = inner(&pair.key);
         let iv = [0xa5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
-        type Aes<K> = cbc::Encryptor<K>;
         let pw = "right";
         for (cipher, pem) in [
             (
