@@ -8,9 +8,11 @@
 //! certificates.
 
 pub mod accept;
+pub mod dev_ca;
 pub mod dial;
 pub mod guard;
 pub mod idle_io;
 pub mod listen;
 pub mod roots;
 pub mod systemd;
+pub mod tls;
