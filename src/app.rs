@@ -1,6 +1,9 @@
 //! Composition root.
 
+pub mod health;
 pub mod mode;
+pub mod ops;
+pub mod readiness;
 
 use std::process::ExitCode;
 
