@@ -8,3 +8,4 @@ pub mod gateway_token;
 pub mod issue;
 #[cfg(feature = "registry")]
 pub mod password;
+pub mod verify;
