@@ -33,6 +33,9 @@ pub struct Problem {
     errors: Vec<FieldError>,
     #[serde(skip)]
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// For the log only.
+    #[serde(skip)]
+    cause: Option<String>,
 }
 
 impl Problem {
@@ -46,6 +49,7 @@ impl Problem {
             instance: None,
             errors: Vec::new(),
             headers: Vec::new(),
+            cause: None,
         }
     }
 
@@ -110,6 +114,15 @@ impl Problem {
             .detail("the request failed here; the log has the reason under this request id")
     }
 
+    /// What stands behind it: for the log, never for the client.
+    #[must_use]
+    pub fn caused_by(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
+        let chain = std::iter::successors(Some(error), |error| error.source());
+        let chain: Vec<String> = chain.map(ToString::to_string).collect();
+        self.cause = Some(chain.join(": "));
+        self
+    }
+
     /// Its HTTP status.
     pub const fn status(&self) -> StatusCode {
         self.status
@@ -117,6 +130,9 @@ impl Problem {
 
     /// The complete answer.
     pub(super) fn render(mut self, request_id: &str) -> Response {
+        if let Some(cause) = self.cause.take() {
+            tracing::error!(request.id = request_id, error = cause, "a request failed");
+        }
         self.instance = Some(request_id.to_owned());
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (self.status, body).into_response();
