@@ -20,14 +20,22 @@ export async function watch(page, origin) {
   const faults = [];
   page.on("console", (message) => {
     const text = message.text();
-    // The browser reports each refused request by itself; refusals are part of the flows.
-    if (message.type() === "error" && !/^Failed to load resource: the server responded with a status of 4/.test(text))
+    // The browser reports each refused request by itself; those of the API are part of the flows.
+    if (
+      message.type() === "error" &&
+      !/^Failed to load resource: the server responded with a status of/.test(text)
+    )
       faults.push(text);
   });
   page.on("pageerror", (error) => faults.push(`uncaught: ${error.message}`));
+  page.on("response", (response) => {
+    if (response.status() >= 400 && !new URL(response.url()).pathname.startsWith("/api/"))
+      faults.push(`${response.status()} for ${response.url()}`);
+  });
   page.on("request", (request) => {
     const url = request.url();
-    if (!url.startsWith(origin) && !url.startsWith("data:") && !url.startsWith("blob:")) faults.push(`foreign request: ${url}`);
+    if (!url.startsWith(origin) && !url.startsWith("data:") && !url.startsWith("blob:"))
+      faults.push(`foreign request: ${url}`);
   });
   await page.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) =>

@@ -13,7 +13,13 @@ export class Refusal extends Error {
 
 /** The registry in memory: the same routes, versions, conditions and refusals as the real one. */
 export class MockApi {
-  constructor({ servers = [], password = "secret", insecure = false, publicUrl = null, providers = [] } = {}) {
+  constructor({
+    servers = [],
+    password = "secret",
+    insecure = false,
+    publicUrl = null,
+    providers = [],
+  } = {}) {
     this.servers = new Map(servers.map((server) => [server.path, complete(server)]));
     this.options = { password, insecure, publicUrl, providers };
     this.revision = 1;
@@ -42,9 +48,11 @@ export class MockApi {
       this.sessions.delete(caller.session?.id);
       return { status: 204, headers: { "Set-Cookie": `${COOKIE}=; Path=/; Max-Age=0` } };
     }
-    if (path === "/api/tokens" && method === "GET") return { status: 200, body: [...this.tokens.values()].map(shown) };
+    if (path === "/api/tokens" && method === "GET")
+      return { status: 200, body: [...this.tokens.values()].map(shown) };
     if (path === "/api/tokens/generate" && method === "POST") return this.generate(request, caller);
-    if (path.startsWith("/api/tokens/") && method === "DELETE") return this.revoke(path.slice("/api/tokens/".length));
+    if (path.startsWith("/api/tokens/") && method === "DELETE")
+      return this.revoke(path.slice("/api/tokens/".length));
     throw new Refusal(404, "Not Found", `there is no ${method} ${path}`);
   }
 
@@ -53,7 +61,8 @@ export class MockApi {
     const session = id && this.sessions.get(id);
     if (session) return { username: session.username, session };
     const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1];
-    const token = bearer && [...this.tokens.values()].find((known) => known.secret === bearer && !known.revoked);
+    const token =
+      bearer && [...this.tokens.values()].find((known) => known.secret === bearer && !known.revoked);
     if (token) return { username: token.username };
     throw new Refusal(401, "Unauthorized", "sign in or show a valid token", {
       headers: { "WWW-Authenticate": "Bearer" },
@@ -78,7 +87,9 @@ export class MockApi {
     const wait = Math.min(25, Number(query.get("wait") ?? 0));
     if (known === this.etag() && wait > 0) await this.change(wait * 1000, signal);
     if (known === this.etag()) return { status: 304, headers: { ETag: this.etag() } };
-    const body = Object.fromEntries([...this.servers.values()].sort(byPath).map((server) => [server.path, server]));
+    const body = Object.fromEntries(
+      [...this.servers.values()].sort(byPath).map((server) => [server.path, server]),
+    );
     return { status: 200, body, headers: { ETag: this.etag() } };
   }
 
@@ -86,7 +97,8 @@ export class MockApi {
     const path = normalise(body?.path);
     const errors = fieldErrors({ ...body, path }, true);
     if (errors.length > 0) throw invalid(errors);
-    if (this.servers.has(path)) throw new Refusal(409, "Conflict", `a server is registered at ${path} already`);
+    if (this.servers.has(path))
+      throw new Refusal(409, "Conflict", `a server is registered at ${path} already`);
     return this.store(complete({ ...writable(body), path }, caller.username));
   }
 
@@ -107,12 +119,23 @@ export class MockApi {
     const next = { ...base, ...writable(merge(base, body ?? {})), path };
     const errors = fieldErrors(next, false);
     if (errors.length > 0) throw invalid(errors);
-    return this.store({ ...next, created_at: server.created_at, updated_at: new Date().toISOString(), updated_by: caller.username });
+    return this.store({
+      ...next,
+      created_at: server.created_at,
+      updated_at: new Date().toISOString(),
+      updated_by: caller.username,
+    });
   }
 
   store(server) {
-    const hidden = server.headers.map((entry) => Object.fromEntries(Object.keys(entry).map((name) => [name, "***"])));
-    const status = server.enabled ? (server.health.status === "disabled" ? "unknown" : server.health.status) : "disabled";
+    const hidden = server.headers.map((entry) =>
+      Object.fromEntries(Object.keys(entry).map((name) => [name, "***"])),
+    );
+    const status = server.enabled
+      ? server.health.status === "disabled"
+        ? "unknown"
+        : server.health.status
+      : "disabled";
     const stored = { ...server, headers: hidden, health: { ...server.health, status } };
     this.servers.set(server.path, stored);
     this.bump(server.path);
@@ -122,7 +145,9 @@ export class MockApi {
   generate({ body }, { username }) {
     const hours = body?.expires_in_hours ?? 8;
     if (!Number.isInteger(hours) || hours < 1 || hours > 24)
-      throw invalid([{ field: "/expires_in_hours", value: hours, rule: "must be a whole number from 1 to 24" }]);
+      throw invalid([
+        { field: "/expires_in_hours", value: hours, rule: "must be a whole number from 1 to 24" },
+      ]);
     const id = randomUUID();
     const secret = `mock.${Buffer.from(`${id}${randomUUID()}${randomUUID()}`).toString("base64url")}`;
     const now = Date.now();
@@ -147,7 +172,15 @@ export class MockApi {
     };
     return {
       status: 200,
-      body: { success: true, token_id: id, tokens, client_id: "user-generated", token_data: {}, user_scopes: scopes, requested_scopes: scopes },
+      body: {
+        success: true,
+        token_id: id,
+        tokens,
+        client_id: "user-generated",
+        token_data: {},
+        user_scopes: scopes,
+        requested_scopes: scopes,
+      },
     };
   }
 
@@ -187,7 +220,9 @@ const COOKIE = "mcp_gateway_session";
 const OPEN = {
   "POST /api/auth/login"({ body }) {
     if (this.failures >= 10)
-      throw new Refusal(429, "Too Many Requests", "too many failed attempts", { headers: { "Retry-After": "60" } });
+      throw new Refusal(429, "Too Many Requests", "too many failed attempts", {
+        headers: { "Retry-After": "60" },
+      });
     if (body?.username !== "admin" || body?.password !== this.options.password) {
       this.failures += 1;
       throw new Refusal(401, "Unauthorized", "user name or password is wrong");
@@ -205,11 +240,19 @@ const OPEN = {
     const { publicUrl, insecure } = this.options;
     return {
       status: 200,
-      body: { mode: "full", version: "0.1.0", gateway_public_url: publicUrl, ui: { insecure_session: insecure } },
+      body: {
+        mode: "full",
+        version: "0.1.0",
+        gateway_public_url: publicUrl,
+        ui: { insecure_session: insecure },
+      },
     };
   },
   "GET /api/openapi.json"() {
-    return { status: 200, body: JSON.parse(readFileSync(new URL("../openapi.json", import.meta.url), "utf8")) };
+    return {
+      status: 200,
+      body: JSON.parse(readFileSync(new URL("../openapi.json", import.meta.url), "utf8")),
+    };
   },
   "GET /health"() {
     return { status: 200, body: { status: "healthy", service: "mcp-registry", version: "0.1.0" } };
@@ -234,6 +277,9 @@ function sameOrigin({ headers }, session) {
 function merge(base, patch) {
   const defaults = complete({ path: base.path, server_name: base.server_name });
   return Object.fromEntries(
-    Object.entries({ ...base, ...patch }).map(([field, value]) => [field, value === null ? defaults[field] : value]),
+    Object.entries({ ...base, ...patch }).map(([field, value]) => [
+      field,
+      value === null ? defaults[field] : value,
+    ]),
   );
 }

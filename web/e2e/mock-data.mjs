@@ -32,7 +32,9 @@ const FINANCE_TOOLS = [
     },
     ["ticker", "from_date", "to_date"],
   ),
-  tool("print_stock_data", "The same as a readable table.", { ticker: text("Symbol, upper case") }, ["ticker"]),
+  tool("print_stock_data", "The same as a readable table.", { ticker: text("Symbol, upper case") }, [
+    "ticker",
+  ]),
 ];
 
 const tools = (...names) => names.map((name) => tool(name, `Runs ${name.replaceAll("_", " ")}.`));
@@ -77,7 +79,13 @@ export const SEED = [
     tags: ["work", "tickets"],
     headers: [{ "X-Atlassian-Site": "***" }],
     forward_authorization: true,
-    tool_list: tools("jira_search", "jira_get_issue", "jira_create_issue", "confluence_search", "confluence_get_page"),
+    tool_list: tools(
+      "jira_search",
+      "jira_get_issue",
+      "jira_create_issue",
+      "confluence_search",
+      "confluence_get_page",
+    ),
     health: "healthy",
     age: 60 * 26,
   },

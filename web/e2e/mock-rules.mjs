@@ -1,12 +1,43 @@
 /** The rules for a definition that the UI has to show the breaking of. */
 
 export const WRITABLE = new Set([
-  "server_name", "path", "description", "proxy_pass_url", "supported_transports", "transport", "mcp_endpoint",
-  "sse_endpoint", "auth_type", "auth_provider", "headers", "tags", "license", "num_stars", "is_python", "enabled",
-  "public", "passthrough", "forward_authorization", "timeout", "tls", "metadata", "tool_list",
+  "server_name",
+  "path",
+  "description",
+  "proxy_pass_url",
+  "supported_transports",
+  "transport",
+  "mcp_endpoint",
+  "sse_endpoint",
+  "auth_type",
+  "auth_provider",
+  "headers",
+  "tags",
+  "license",
+  "num_stars",
+  "is_python",
+  "enabled",
+  "public",
+  "passthrough",
+  "forward_authorization",
+  "timeout",
+  "tls",
+  "metadata",
+  "tool_list",
 ]);
 
-const RESERVED = new Set(["api", "auth", "ui", "login", "logout", "static", "oauth2", "health", "ready", "metrics"]);
+const RESERVED = new Set([
+  "api",
+  "auth",
+  "ui",
+  "login",
+  "logout",
+  "static",
+  "oauth2",
+  "health",
+  "ready",
+  "metrics",
+]);
 
 export function fieldErrors(definition, creating) {
   const errors = [];
@@ -16,13 +47,15 @@ export function fieldErrors(definition, creating) {
     const [first] = definition.path.slice(1).split("/");
     if (!/^(\/[A-Za-z0-9._-]+)+$/.test(definition.path))
       rule("/path", definition.path, "segments may hold letters, digits, '.', '_' and '-'");
-    else if (RESERVED.has(first)) rule("/path", definition.path, `must not start with the reserved segment '${first}'`);
+    else if (RESERVED.has(first))
+      rule("/path", definition.path, `must not start with the reserved segment '${first}'`);
   }
   for (const field of ["proxy_pass_url", "mcp_endpoint", "sse_endpoint"]) {
     const value = definition[field];
     if (value == null && field !== "proxy_pass_url") continue;
     const url = URL.canParse(value ?? "") ? new URL(value) : null;
-    if (!url || !/^https?:$/.test(url.protocol)) rule(`/${field}`, value ?? null, "must be an http or https URL");
+    if (!url || !/^https?:$/.test(url.protocol))
+      rule(`/${field}`, value ?? null, "must be an http or https URL");
     else if (url.hostname.startsWith("169.254."))
       rule(`/${field}`, value, "must not be a link-local or metadata address");
   }
@@ -31,8 +64,10 @@ export function fieldErrors(definition, creating) {
   });
   (definition.headers ?? []).forEach((entry, index) => {
     for (const name of Object.keys(entry)) {
-      if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) rule(`/headers/${index}`, name, "must be a header name");
-      else if (name.toLowerCase() === "host") rule(`/headers/${index}/${name}`, "***", "is set by the gateway itself");
+      if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
+        rule(`/headers/${index}`, name, "must be a header name");
+      else if (name.toLowerCase() === "host")
+        rule(`/headers/${index}/${name}`, "***", "is set by the gateway itself");
     }
   });
   if (definition.timeout != null && !(definition.timeout >= 1 && definition.timeout <= 86_400))

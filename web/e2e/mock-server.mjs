@@ -79,7 +79,11 @@ async function jsonBody(request) {
 }
 
 function send(response, status, body, headers = {}) {
-  response.writeHead(status, { "Cache-Control": "no-store", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers });
+  response.writeHead(status, {
+    "Cache-Control": "no-store",
+    ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+    ...headers,
+  });
   response.end(body === undefined ? undefined : JSON.stringify(body));
 }
 
@@ -95,7 +99,10 @@ function refuse(response, error) {
     ...(known && error.errors ? { errors: error.errors } : {}),
   };
   if (!known) console.error(error);
-  response.writeHead(problem.status, { "Content-Type": "application/problem+json", ...(known ? error.headers : {}) });
+  response.writeHead(problem.status, {
+    "Content-Type": "application/problem+json",
+    ...(known ? error.headers : {}),
+  });
   response.end(JSON.stringify(problem));
 }
 

@@ -29,7 +29,10 @@ const SHOTS = [
     at: "/ui/login",
     async prepare(page) {
       await page.route("**/api/auth/providers", (route) =>
-        route.fulfill({ ...PATIENT, body: '{"providers":[{"name":"keycloak","display_name":"Keycloak"}],"local":true}' }),
+        route.fulfill({
+          ...PATIENT,
+          body: '{"providers":[{"name":"keycloak","display_name":"Keycloak"}],"local":true}',
+        }),
       );
     },
     async act(page) {
@@ -43,14 +46,18 @@ const SHOTS = [
   {
     name: "servers-empty",
     at: "/ui/",
-    prepare: (page) => page.route(lists, (route) => (/wait/.test(route.request().url()) ? undefined : route.fulfill({ ...PATIENT, body: "{}" }))),
+    prepare: (page) =>
+      page.route(lists, (route) =>
+        /wait/.test(route.request().url()) ? undefined : route.fulfill({ ...PATIENT, body: "{}" }),
+      ),
     wait: "No servers yet",
   },
   { name: "servers-loading", at: "/ui/", prepare: (page) => page.route(lists, () => {}), settle: 400 },
   {
     name: "servers-error",
     at: "/ui/",
-    prepare: (page) => page.route(lists, (route) => problem(route, 403, "Forbidden", "your account may not list servers")),
+    prepare: (page) =>
+      page.route(lists, (route) => problem(route, 403, "Forbidden", "your account may not list servers")),
     wait: "could not be loaded",
   },
   {
@@ -165,7 +172,12 @@ for (const theme of ["light", "dark"]) {
     mock?.api.tokens.clear();
     for (const shot of SHOTS) {
       if (!shot.name.includes(only) || (shot.narrowOnly && size === "wide")) continue;
-      const context = await browser.newContext({ viewport, colorScheme: theme, deviceScaleFactor: size === "wide" ? 1 : 2, reducedMotion: "reduce" });
+      const context = await browser.newContext({
+        viewport,
+        colorScheme: theme,
+        deviceScaleFactor: size === "wide" ? 1 : 2,
+        reducedMotion: "reduce",
+      });
       const page = await context.newPage();
       const found = await watch(page, origin);
       if (shot.signedIn !== false) await signIn(page, origin, password);
@@ -173,10 +185,21 @@ for (const theme of ["light", "dark"]) {
       await page.goto(origin + shot.at);
       if (shot.wait) await page.getByText(shot.wait).locator("visible=true").first().waitFor();
       const api = (path, method, json) =>
-        page.evaluate(([p, m, j]) => fetch(p, { method: m, headers: { "Content-Type": "application/json" }, body: JSON.stringify(j) }).then((r) => r.status), [path, method, json]);
+        page.evaluate(
+          ([p, m, j]) =>
+            fetch(p, {
+              method: m,
+              headers: { "Content-Type": "application/json" },
+              body: JSON.stringify(j),
+            }).then((r) => r.status),
+          [path, method, json],
+        );
       await shot.act?.(page, api);
       await page.waitForTimeout(shot.settle ?? 250);
-      await page.screenshot({ path: `${OUT}/${shot.name}-${theme}-${size}.png`, fullPage: shot.fullPage ?? false });
+      await page.screenshot({
+        path: `${OUT}/${shot.name}-${theme}-${size}.png`,
+        fullPage: shot.fullPage ?? false,
+      });
       for (const fault of found) console.error(`${shot.name} ${theme} ${size}: ${fault}`);
       faults += found.length;
       await context.close();

@@ -17,7 +17,8 @@ export interface Answer<T> {
 /** Sends one request with the session cookie and the CSRF token, and turns every failure into an `Error`. */
 export async function request<T>(path: string, options: RequestOptions = {}): Promise<Answer<T>> {
   const response = await send(path, options);
-  if (response.status === 304) return { status: 304, etag: response.headers.get("ETag"), data: undefined as T };
+  if (response.status === 304)
+    return { status: 304, etag: response.headers.get("ETag"), data: undefined as T };
   if (!response.ok) {
     const error = await errorFrom(response);
     if (error.status === 401) signedOut();

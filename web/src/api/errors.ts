@@ -1,3 +1,4 @@
+import { sentence } from "@/lib/sentence";
 import type { FieldError, Problem } from "./types";
 
 /** An answer of the registry that says no. Everything the user is shown about it comes from here. */
@@ -43,8 +44,8 @@ export async function errorFrom(response: Response): Promise<ApiError> {
   const retryAfter = Number(response.headers.get("Retry-After") ?? Number.NaN);
   return new ApiError({
     status: response.status,
-    title: problem?.title || titleOf(response.status),
-    detail: problem?.detail,
+    title: titleOf(response.status, problem),
+    detail: problem?.detail && sentence(problem.detail),
     requestId: response.headers.get("X-Request-Id") ?? problem?.instance ?? null,
     fields: Array.isArray(problem?.errors) ? problem.errors.filter(isFieldError) : [],
     retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : null,
@@ -66,8 +67,13 @@ function isFieldError(value: unknown): value is FieldError {
   return typeof candidate?.field === "string" && typeof candidate.rule === "string";
 }
 
-function titleOf(status: number): string {
-  return TITLES[status] ?? (status >= 500 ? "The registry failed to answer" : "The request was refused");
+/** A problem of type about:blank has only the status's own phrase for a title: ours says more. */
+function titleOf(status: number, problem: Partial<Problem> | null): string {
+  const general =
+    TITLES[status] ?? (status >= 500 ? "The registry failed to answer" : "The request was refused");
+  return TITLES[status] || !problem?.title || (problem.type ?? "about:blank") === "about:blank"
+    ? general
+    : problem.title;
 }
 
 const TITLES: Record<number, string> = {

@@ -6,8 +6,11 @@
 export type LiveStatus = "connecting" | "live" | "reconnecting" | "paused";
 
 export interface LiveSource<T> {
-  /** Answers the new state, or null when nothing changed. Must reject once `signal` fires. */
-  poll(signal: AbortSignal): Promise<T | null>;
+  /**
+   * Answers the new state, or null when nothing changed; with `hold`, only after a while. Must reject once `signal`
+   * fires.
+   */
+  poll(hold: boolean, signal: AbortSignal): Promise<T | null>;
   onChange(state: T): void;
   onStatus(status: LiveStatus): void;
   /** True ends the loop: nobody is signed in any more. */
@@ -42,12 +45,12 @@ export function startLive<T>(source: LiveSource<T>): LiveLoop {
       endPause = done;
     });
 
-  async function ask(): Promise<T | null> {
+  async function ask(hold: boolean): Promise<T | null> {
     const controller = new AbortController();
     request = controller;
     const limit = setTimeout(() => controller.abort(TIMED_OUT), REQUEST_LIMIT_MS);
     try {
-      return await source.poll(controller.signal);
+      return await source.poll(hold, controller.signal);
     } catch (error) {
       throw controller.signal.aborted ? controller.signal.reason : error;
     } finally {
@@ -58,20 +61,26 @@ export function startLive<T>(source: LiveSource<T>): LiveLoop {
 
   async function run(): Promise<void> {
     let failures = 0;
+    // A held request says nothing for a while: whether the registry is there is asked without holding.
+    let confirmed = false;
     source.onStatus("connecting");
     while (!stopped) {
       if (!source.isVisible()) {
         source.onStatus("paused");
+        confirmed = false;
         await pause(null);
         continue;
       }
       const started = source.now();
       try {
-        const state = await ask();
+        const held = confirmed;
+        const state = await ask(held);
         if (stopped) return;
         failures = 0;
+        confirmed = true;
         source.onStatus("live");
         if (state !== null) source.onChange(state);
+        if (!held) continue;
         // A registry or proxy that does not hold the request must not be asked in a tight loop.
         const least = state === null ? QUIET_INTERVAL_MS : CHANGE_INTERVAL_MS;
         const spent = source.now() - started;
@@ -81,6 +90,7 @@ export function startLive<T>(source: LiveSource<T>): LiveLoop {
         if (error === RESTARTED) continue;
         if (source.isFatal(error)) return;
         failures += 1;
+        confirmed = false;
         source.onStatus("reconnecting");
         await pause(backoff(failures, source.random()));
       }

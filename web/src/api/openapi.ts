@@ -85,7 +85,13 @@ export function groupsOf(document: OpenApi): Group[] {
       const group = groups.get(name) ?? { name, description: "", endpoints: [] };
       groups.set(name, group);
       const parameters = [...(item.parameters ?? []), ...(operation.parameters ?? [])].filter(isParameter);
-      group.endpoints.push({ id: `${method}${path}`.replace(/[^A-Za-z0-9]+/g, "-"), method, path, operation, parameters });
+      group.endpoints.push({
+        id: `${method}${path}`.replace(/[^A-Za-z0-9]+/g, "-"),
+        method,
+        path,
+        operation,
+        parameters,
+      });
     }
   }
   return [...groups.values()].filter((group) => group.endpoints.length > 0);
@@ -105,7 +111,9 @@ export function typeLabel(schema: Schema | undefined): string {
   const variants = schema.oneOf ?? schema.anyOf;
   if (variants) return variants.map(typeLabel).join(" or ");
   if (schema.allOf) return schema.allOf.map(typeLabel).join(" and ");
-  const types = Array.isArray(schema.type) ? schema.type : [schema.type ?? (schema.properties ? "object" : "any")];
+  const types = Array.isArray(schema.type)
+    ? schema.type
+    : [schema.type ?? (schema.properties ? "object" : "any")];
   return types
     .map((type) => {
       if (type === "array") return `${typeLabel(schema.items)}[]`;

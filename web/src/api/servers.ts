@@ -9,12 +9,19 @@ export async function fetchServers(signal?: AbortSignal): Promise<ServerList> {
   return { etag: answer.etag, servers: byPath(answer.data) };
 }
 
-/** Waits until the list differs from `etag`; null when nothing changed for the whole time. */
-export async function awaitServers(etag: string | null, signal: AbortSignal): Promise<ServerList | null> {
-  const answer = await request<Record<string, ServerInfo>>(`/api/servers?wait=${HOLD_SECONDS}`, {
-    signal,
-    ...(etag ? { headers: { "If-None-Match": etag } } : {}),
-  });
+/** The list if it differs from `etag`, else null; with `hold`, the registry waits for a difference first. */
+export async function changedServers(
+  etag: string | null,
+  hold: boolean,
+  signal: AbortSignal,
+): Promise<ServerList | null> {
+  const answer = await request<Record<string, ServerInfo>>(
+    `/api/servers${hold ? `?wait=${HOLD_SECONDS}` : ""}`,
+    {
+      signal,
+      ...(etag ? { headers: { "If-None-Match": etag } } : {}),
+    },
+  );
   return answer.status === 304 ? null : { etag: answer.etag, servers: byPath(answer.data) };
 }
 

@@ -1,8 +1,28 @@
 /** Rules for the path of a server, as the registry has them. The registry decides; this only saves a round trip. */
 
 const RESERVED = new Set([
-  "api", "auth", "validate", "oauth2", "ui", "login", "logout", "register", "toggle", "edit", "static", "assets",
-  "ws", "health", "ready", "metrics", "v0", "v0.1", "realms", "resources", "keycloak", ".well-known",
+  "api",
+  "auth",
+  "validate",
+  "oauth2",
+  "ui",
+  "login",
+  "logout",
+  "register",
+  "toggle",
+  "edit",
+  "static",
+  "assets",
+  "ws",
+  "health",
+  "ready",
+  "metrics",
+  "v0",
+  "v0.1",
+  "realms",
+  "resources",
+  "keycloak",
+  ".well-known",
 ]);
 const RESERVED_LAST = new Set(["mcp", "sse", "message", "messages"]);
 const SEGMENT = /^[A-Za-z0-9._-]+$/;
@@ -25,7 +45,8 @@ export function pathProblem(path: string): string | null {
   if (path === "") return "is required";
   if (!path.startsWith("/")) return "must start with a slash";
   const segments = path.replace(/^\/|\/$/g, "").split("/");
-  if (segments.some((segment) => segment === "." || segment === "..")) return "must not contain “.” or “..” segments";
+  if (segments.some((segment) => segment === "." || segment === ".."))
+    return "must not contain “.” or “..” segments";
   if (!segments.every((segment) => SEGMENT.test(segment)))
     return "may hold letters, digits, “.”, “_” and “-” between slashes";
   const [first = ""] = segments;

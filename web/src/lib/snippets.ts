@@ -32,7 +32,9 @@ function vscode({ path, public: open, endpoint }: Subject): Snippet {
     url: endpoint.url,
     ...(open ? {} : { headers: { Authorization: `Bearer \${input:mcp-token}` } }),
   };
-  const inputs = [{ type: "promptString", id: "mcp-token", description: "MCP Gateway access token", password: true }];
+  const inputs = [
+    { type: "promptString", id: "mcp-token", description: "MCP Gateway access token", password: true },
+  ];
   return {
     id: "vscode",
     label: "VS Code",
@@ -50,7 +52,10 @@ function cursor({ path, public: open, endpoint }: Subject): Snippet {
     language: "json",
     code: json({
       mcpServers: {
-        [clientKey(path)]: { url: endpoint.url, ...(open ? {} : { headers: authorization(`\${env:${TOKEN}}`) }) },
+        [clientKey(path)]: {
+          url: endpoint.url,
+          ...(open ? {} : { headers: authorization(`\${env:${TOKEN}}`) }),
+        },
       },
     }),
   };

@@ -32,13 +32,10 @@ export function followSystemTheme(): void {
 }
 
 export const useThemeChoice = (): ThemeChoice =>
-  useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    themeChoice,
-  );
+  useSyncExternalStore((listener) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }, themeChoice);
 
 function apply(): void {
   const choice = themeChoice();

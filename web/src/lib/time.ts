@@ -14,7 +14,8 @@ export function relativeTime(iso: string | null | undefined, now: number = Date.
   const seconds = Math.round((at - now) / 1000);
   const format = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
   for (const [unit, size] of UNITS) {
-    if (Math.abs(seconds) >= size) return format.format(Math.trunc(seconds / size), unit);
+    if (Math.abs(seconds) >= size)
+      return format.format(seconds < 0 ? Math.trunc(seconds / size) : Math.round(seconds / size), unit);
   }
   return seconds > 10 ? "in less than a minute" : "just now";
 }

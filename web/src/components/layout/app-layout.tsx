@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import { Navigate, Outlet, useLocation } from "@tanstack/react-router";
+import { Outlet, useRouter } from "@tanstack/react-router";
 import { Menu as MenuIcon } from "lucide-react";
 import { Dialog as RadixDialog } from "radix-ui";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { meQuery } from "@/api/queries";
 import { Button } from "@/components/ui/button";
 import { ErrorState } from "@/components/ui/states";
@@ -15,7 +15,6 @@ import { Sidebar } from "./sidebar";
 /** Everything behind the login: who is not signed in is sent there and comes back afterwards. */
 export function AppLayout() {
   const me = useQuery(meQuery);
-  const location = useLocation();
   if (me.isPending) return <Splash />;
   if (me.isError) {
     return (
@@ -29,15 +28,22 @@ export function AppLayout() {
       </main>
     );
   }
-  if (!me.data) {
-    const next = location.href;
-    return <Navigate to="/login" search={next === "/" ? {} : { next }} replace />;
-  }
+  if (!me.data) return <ToLogin />;
   return (
     <LiveProvider>
       <Shell />
     </LiveProvider>
   );
+}
+
+/** Leaves once, with the address it was shown at: later renders see the address of the login. */
+function ToLogin() {
+  const router = useRouter();
+  const [from] = useState(() => router.state.location.href);
+  useEffect(() => {
+    void router.navigate({ to: "/login", search: from === "/" ? {} : { next: from }, replace: true });
+  }, [router, from]);
+  return <Splash />;
 }
 
 function Shell() {
@@ -69,6 +75,12 @@ function Shell() {
               <div data-slot="scrim" className="fixed inset-0 z-40 animate-fade bg-scrim" aria-hidden />
               <RadixDialog.Content
                 aria-describedby={undefined}
+                // Radix would focus the first button, far down: start at the top instead.
+                onOpenAutoFocus={(event) => {
+                  event.preventDefault();
+                  (event.currentTarget as HTMLElement).focus();
+                }}
+                tabIndex={-1}
                 className="fixed inset-y-0 left-0 z-50 w-64 animate-slide-in border-r border-line bg-surface focus:outline-none"
               >
                 <RadixDialog.Title className="sr-only">Navigation</RadixDialog.Title>

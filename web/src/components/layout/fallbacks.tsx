@@ -43,7 +43,9 @@ export function PageError({ error, reset }: ErrorComponentProps) {
         }
       >
         <p>The fault is in this page, not in your servers. Reloading usually helps.</p>
-        <p className="mt-2 font-mono text-[0.8rem] break-words">{plainText(error instanceof Error ? error.message : String(error)).slice(0, 300)}</p>
+        <p className="mt-2 font-mono text-[0.8rem] break-words">
+          {plainText(error instanceof Error ? error.message : String(error)).slice(0, 300)}
+        </p>
       </EmptyState>
     </div>
   );

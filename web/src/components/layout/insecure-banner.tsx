@@ -27,9 +27,16 @@ export function InsecureBanner() {
       <ShieldAlert className="mt-0.5 size-4 shrink-0 text-warn sm:mt-0" aria-hidden />
       <p className="min-w-0 flex-1 sm:flex-none">
         <strong className="font-medium">Your session is not encrypted.</strong>{" "}
-        <span className="text-ink-2">This page was opened over plain HTTP. Turn on TLS before others can reach it.</span>
+        <span className="text-ink-2">
+          This page was opened over plain HTTP. Turn on TLS before others can reach it.
+        </span>
       </p>
-      <button type="button" onClick={dismiss} aria-label="Dismiss" className="rounded p-0.5 text-ink-3 hover:text-ink">
+      <button
+        type="button"
+        onClick={dismiss}
+        aria-label="Dismiss"
+        className="rounded p-0.5 text-ink-3 hover:text-ink"
+      >
         <X className="size-4" />
       </button>
     </aside>

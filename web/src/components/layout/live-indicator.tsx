@@ -18,14 +18,23 @@ export function LiveIndicator({ className }: { className?: string }) {
       <button
         type="button"
         data-live={status}
-        className={cn("inline-flex cursor-default items-center gap-2 rounded text-[0.83rem] text-ink-3", className)}
+        className={cn(
+          "inline-flex cursor-default items-center gap-2 rounded text-[0.83rem] text-ink-3",
+          className,
+        )}
       >
         <span className="relative flex size-2" aria-hidden>
-          {status === "live" && <span className="absolute inset-0 animate-ping-soft rounded-full bg-good-dot" />}
+          {status === "live" && (
+            <span className="absolute inset-0 animate-ping-soft rounded-full bg-good-dot" />
+          )}
           <span
             className={cn(
               "relative size-2 rounded-full",
-              status === "live" ? "bg-good-dot" : status === "reconnecting" ? "bg-warn-dot" : "bg-line-strong",
+              status === "live"
+                ? "bg-good-dot"
+                : status === "reconnecting"
+                  ? "bg-warn-dot"
+                  : "bg-line-strong",
             )}
           />
         </span>

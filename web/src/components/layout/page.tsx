@@ -25,14 +25,16 @@ export function Page({ title, above, heading, description, actions, width = "wid
       )}
     >
       {above && <div className="mb-3 -ml-1">{above}</div>}
-      <header className="mb-6 flex flex-wrap items-start justify-between gap-x-6 gap-y-4">
-        <div className="min-w-0">
-          <h1 className="text-[1.45rem] leading-tight font-semibold tracking-[-0.022em] break-words">
+      <header className="mb-6">
+        <div className="flex flex-wrap items-center justify-between gap-x-6 gap-y-3">
+          <h1 className="text-[1.45rem] min-w-0 leading-tight font-semibold tracking-[-0.022em] break-words">
             {heading ?? title}
           </h1>
-          {description && <div className="mt-1.5 max-w-2xl text-[0.93rem] leading-relaxed text-ink-3">{description}</div>}
+          {actions && <div className="-my-1 flex flex-wrap items-center gap-2">{actions}</div>}
         </div>
-        {actions && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
+        {description && (
+          <div className="mt-1.5 max-w-2xl text-[0.93rem] leading-relaxed text-ink-3">{description}</div>
+        )}
       </header>
       {children}
     </div>

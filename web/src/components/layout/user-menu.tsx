@@ -1,9 +1,17 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
 import { ChevronsUpDown, LogOut, Monitor, Moon, Sun } from "lucide-react";
 import { logout } from "@/api/auth";
 import { meQuery, useMe } from "@/api/queries";
-import { Menu, MenuContent, MenuItem, MenuLabel, MenuRadioGroup, MenuRadioItem, MenuSeparator, MenuTrigger } from "@/components/ui/menu";
+import {
+  Menu,
+  MenuContent,
+  MenuItem,
+  MenuLabel,
+  MenuRadioGroup,
+  MenuRadioItem,
+  MenuSeparator,
+  MenuTrigger,
+} from "@/components/ui/menu";
 import { useToast } from "@/components/ui/toast";
 import { describe } from "@/features/servers/mutations";
 import { plainText } from "@/lib/safe-text";
@@ -13,15 +21,11 @@ export function UserMenu() {
   const me = useMe();
   const theme = useThemeChoice();
   const client = useQueryClient();
-  const navigate = useNavigate();
   const toast = useToast();
   const signOut = useMutation({
     mutationFn: logout,
-    onSuccess: async () => {
-      await navigate({ to: "/login" });
-      client.clear();
-      client.setQueryData(meQuery.queryKey, null);
-    },
+    // The layout takes it from here; what was loaded is dropped at the next login.
+    onSuccess: () => client.setQueryData(meQuery.queryKey, null),
     onError: (error) => toast({ tone: "bad", title: "You could not be signed out", detail: describe(error) }),
   });
   const name = plainText(me?.username ?? "");

@@ -2,7 +2,9 @@ import type { ComponentProps, ReactNode } from "react";
 import { cn } from "@/lib/cn";
 
 export function Card({ className, ...props }: ComponentProps<"section">) {
-  return <section className={cn("rounded-xl border border-line bg-surface shadow-xs", className)} {...props} />;
+  return (
+    <section className={cn("rounded-xl border border-line bg-surface shadow-xs", className)} {...props} />
+  );
 }
 
 interface CardHeaderProps {

@@ -11,8 +11,7 @@ interface CodeBlockProps {
 export function CodeBlock({ code, label, className }: CodeBlockProps) {
   return (
     <div className={cn("group relative rounded-lg border border-line bg-sunken", className)}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls sideways, so the keyboard must reach it */}
-      <pre tabIndex={0} className="overflow-x-auto p-3.5 pr-12 font-mono text-[0.82rem] leading-relaxed text-ink">
+      <pre className="overflow-x-auto p-3.5 pr-12 font-mono text-[0.82rem] leading-relaxed text-ink">
         <code>{code}</code>
       </pre>
       <CopyButton text={code} label={label} className="absolute top-2 right-2 bg-sunken" />

@@ -1,7 +1,7 @@
 import { Check, Copy } from "lucide-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { cn } from "@/lib/cn";
 import { copyText } from "@/lib/clipboard";
+import { cn } from "@/lib/cn";
 import { Button } from "./button";
 import { useToast } from "./toast";
 

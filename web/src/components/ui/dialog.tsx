@@ -1,5 +1,5 @@
 import { X } from "lucide-react";
-import { AlertDialog as RadixAlert, Dialog as Radix } from "radix-ui";
+import { Dialog as Radix, AlertDialog as RadixAlert } from "radix-ui";
 import type { ComponentProps, ReactNode } from "react";
 import { cn } from "@/lib/cn";
 import { Button } from "./button";
@@ -8,7 +8,9 @@ import { Button } from "./button";
  * Why no Radix overlay: it injects a <style> element to lock scrolling, which `style-src 'self'` refuses.
  * The scrim is our own, and styles.css holds the page still while it is there.
  */
-const Scrim = () => <div data-slot="scrim" className="fixed inset-0 z-40 animate-fade bg-scrim" aria-hidden />;
+const Scrim = () => (
+  <div data-slot="scrim" className="fixed inset-0 z-40 animate-fade bg-scrim" aria-hidden />
+);
 
 const panel =
   "fixed inset-x-4 top-[12vh] z-50 mx-auto flex max-h-[76vh] w-auto max-w-md animate-enter flex-col gap-4 overflow-y-auto rounded-2xl border border-line bg-raised p-5 shadow-pop focus:outline-none sm:p-6";
@@ -26,10 +28,16 @@ export function DialogContent({ title, description, className, children, ...prop
   return (
     <Radix.Portal>
       <Scrim />
-      <Radix.Content className={cn(panel, className)} {...(description ? {} : { "aria-describedby": undefined })} {...props}>
+      <Radix.Content
+        className={cn(panel, className)}
+        {...(description ? {} : { "aria-describedby": undefined })}
+        {...props}
+      >
         <header className="flex flex-col gap-1 pr-8">
           <Radix.Title className="text-[1.05rem] font-semibold">{title}</Radix.Title>
-          {description && <Radix.Description className="text-[0.9rem] text-ink-2">{description}</Radix.Description>}
+          {description && (
+            <Radix.Description className="text-[0.9rem] text-ink-2">{description}</Radix.Description>
+          )}
         </header>
         {children}
         <Radix.Close asChild>
@@ -53,7 +61,15 @@ interface ConfirmDialogProps {
 }
 
 /** Asks before something that cannot be undone. Cancel has the focus; Escape cancels. */
-export function ConfirmDialog({ open, onOpenChange, title, children, confirmLabel, busy, onConfirm }: ConfirmDialogProps) {
+export function ConfirmDialog({
+  open,
+  onOpenChange,
+  title,
+  children,
+  confirmLabel,
+  busy,
+  onConfirm,
+}: ConfirmDialogProps) {
   return (
     <RadixAlert.Root open={open} onOpenChange={onOpenChange}>
       <RadixAlert.Portal>

@@ -45,7 +45,11 @@ export function Field({ label, hint, error, optional, className, children }: Fie
 export function FieldError({ id, error }: { id?: string; error: string | undefined }) {
   if (!error) return null;
   return (
-    <p id={id} data-slot="field-error" className="flex items-start gap-1.5 text-[0.84rem] leading-snug text-bad">
+    <p
+      id={id}
+      data-slot="field-error"
+      className="flex items-start gap-1.5 text-[0.84rem] leading-snug text-bad"
+    >
       <CircleAlert className="mt-[0.15em] size-3.5 shrink-0" aria-hidden />
       <span className="min-w-0 break-words">{error}</span>
     </p>

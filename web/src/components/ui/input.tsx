@@ -12,7 +12,11 @@ export function Textarea({ className, rows = 3, ...props }: ComponentProps<"text
   return (
     <textarea
       rows={rows}
-      className={cn(control, "field-sizing-content max-h-80 min-h-20 resize-y px-3 py-2 leading-relaxed", className)}
+      className={cn(
+        control,
+        "field-sizing-content max-h-80 min-h-20 resize-y px-3 py-2 leading-relaxed",
+        className,
+      )}
       {...props}
     />
   );

@@ -34,13 +34,21 @@ interface MenuItemProps extends ComponentProps<typeof Radix.Item> {
 export function MenuItem({ className, danger, ...props }: MenuItemProps) {
   return (
     <Radix.Item
-      className={cn(item, danger && "text-bad data-[highlighted]:bg-bad-soft data-[highlighted]:text-bad", className)}
+      className={cn(
+        item,
+        danger && "text-bad data-[highlighted]:bg-bad-soft data-[highlighted]:text-bad",
+        className,
+      )}
       {...props}
     />
   );
 }
 
-export function MenuCheckboxItem({ className, children, ...props }: ComponentProps<typeof Radix.CheckboxItem>) {
+export function MenuCheckboxItem({
+  className,
+  children,
+  ...props
+}: ComponentProps<typeof Radix.CheckboxItem>) {
   return (
     <Radix.CheckboxItem className={cn(item, "pr-9", className)} {...props}>
       {children}
@@ -63,7 +71,10 @@ export function MenuRadioItem({ className, children, ...props }: ComponentProps<
 }
 
 export const MenuLabel = ({ className, ...props }: ComponentProps<typeof Radix.Label>) => (
-  <Radix.Label className={cn("px-2.5 pt-1.5 pb-1 text-[0.78rem] font-medium text-ink-3", className)} {...props} />
+  <Radix.Label
+    className={cn("px-2.5 pt-1.5 pb-1 text-[0.78rem] font-medium text-ink-3", className)}
+    {...props}
+  />
 );
 
 export const MenuSeparator = () => <Radix.Separator className="-mx-1 my-1 h-px bg-line" />;

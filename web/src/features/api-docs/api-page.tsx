@@ -11,6 +11,7 @@ import { Input } from "@/components/ui/input";
 import { Skeleton } from "@/components/ui/skeleton";
 import { EmptyState, ErrorState } from "@/components/ui/states";
 import { EndpointItem } from "./endpoint-item";
+import { Prose } from "./prose";
 
 /** The registry's own OpenAPI document, readable. Nothing is loaded from anywhere else. */
 export function ApiPage() {
@@ -20,7 +21,7 @@ export function ApiPage() {
       title="API"
       description={
         query.data?.info.description ? (
-          <SafeText lines>{query.data.info.description}</SafeText>
+          <Prose>{query.data.info.description}</Prose>
         ) : (
           "Everything this page does is done through this API."
         )
@@ -89,7 +90,7 @@ function Reference({ document }: { document: OpenApi }) {
             </h2>
             {group.description && (
               <p className="mt-0.5 text-[0.88rem] text-ink-3">
-                <SafeText>{group.description}</SafeText>
+                <Prose>{group.description}</Prose>
               </p>
             )}
             <Card className="mt-3 divide-y divide-line overflow-hidden">
@@ -126,7 +127,8 @@ function matching(groups: Group[], text: string): Group[] {
     .map((group) => ({
       ...group,
       endpoints: group.endpoints.filter(({ method, path, operation }) => {
-        const content = `${method} ${path} ${operation.summary ?? ""} ${operation.description ?? ""}`.toLowerCase();
+        const content =
+          `${method} ${path} ${operation.summary ?? ""} ${operation.description ?? ""}`.toLowerCase();
         return words.every((word) => content.includes(word));
       }),
     }))

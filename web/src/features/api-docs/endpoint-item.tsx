@@ -5,6 +5,7 @@ import { SafeText } from "@/components/safe-text";
 import { Badge } from "@/components/ui/badge";
 import { CopyButton } from "@/components/ui/copy-button";
 import { cn } from "@/lib/cn";
+import { Prose } from "./prose";
 import { SchemaView } from "./schema-view";
 
 const COLORS: Record<Method, string> = {
@@ -69,7 +70,7 @@ function Details({ endpoint, document }: EndpointItemProps) {
       <div className="flex flex-col gap-2">
         {operation.description && (
           <p className="max-w-3xl text-[0.9rem] leading-relaxed text-ink-2">
-            <SafeText lines>{operation.description}</SafeText>
+            <Prose>{operation.description}</Prose>
           </p>
         )}
         <div className="flex items-center gap-1 text-ink-3">
@@ -83,7 +84,7 @@ function Details({ endpoint, document }: EndpointItemProps) {
             {parameters.map((parameter) => (
               <div
                 key={`${parameter.in}.${parameter.name}`}
-                className="grid gap-x-4 gap-y-0.5 px-3.5 py-2 sm:grid-cols-[13rem_minmax(0,1fr)]"
+                className="grid gap-x-4 gap-y-0.5 px-3.5 py-2 sm:grid-cols-[15rem_minmax(0,1fr)]"
               >
                 <dt className="flex min-w-0 flex-wrap items-baseline gap-x-2">
                   <span className="font-mono text-[0.83rem] break-all">{parameter.name}</span>
@@ -95,7 +96,7 @@ function Details({ endpoint, document }: EndpointItemProps) {
                     {typeLabel(parameter.schema)}
                     {parameter.schema?.enum && ` · ${parameter.schema.enum.map(String).join(", ")}`}
                   </span>
-                  <SafeText>{parameter.description ?? ""}</SafeText>
+                  <Prose>{parameter.description ?? ""}</Prose>
                 </dd>
               </div>
             ))}
@@ -115,16 +116,18 @@ function Details({ endpoint, document }: EndpointItemProps) {
               return (
                 <li key={status}>
                   <p className="flex items-baseline gap-3 text-[0.88rem]">
-                    <Badge tone={status.startsWith("2") ? "good" : status.startsWith("3") ? "neutral" : "bad"}>
+                    <Badge
+                      tone={status.startsWith("2") ? "good" : status.startsWith("3") ? "neutral" : "bad"}
+                    >
                       <span className="font-mono">{status}</span>
                     </Badge>
                     <span className="min-w-0 text-ink-2">
-                      <SafeText>{response.description ?? ""}</SafeText>
+                      <Prose>{response.description ?? ""}</Prose>
                     </span>
                   </p>
                   {content?.[1].schema && status.startsWith("2") && (
                     <div className="mt-2">
-                      <SchemaView schema={content[1].schema} document={document} />
+                      <SchemaView schema={content[1].schema} document={document} answer />
                     </div>
                   )}
                 </li>

@@ -1,14 +1,17 @@
 import { useState } from "react";
 import { type OpenApi, resolve, type Schema, typeLabel } from "@/api/openapi";
 import { SafeText } from "@/components/safe-text";
+import { Prose } from "./prose";
 
 interface SchemaViewProps {
   schema: Schema;
   document: OpenApi;
+  /** In what the registry answers, every field is there: which are required says nothing. */
+  answer?: boolean;
 }
 
 /** Properties of a schema, one level at a time: what lies deeper opens on demand, so that cycles do no harm. */
-export function SchemaView({ schema, document }: SchemaViewProps) {
+export function SchemaView({ schema, document, answer = false }: SchemaViewProps) {
   const inner = inside(schema, document);
   const properties = Object.entries(inner.properties);
   return (
@@ -21,7 +24,8 @@ export function SchemaView({ schema, document }: SchemaViewProps) {
               key={name}
               name={name}
               schema={property}
-              required={inner.required.includes(name)}
+              required={!answer && inner.required.includes(name)}
+              answer={answer}
               document={document}
             />
           ))}
@@ -36,7 +40,7 @@ interface PropertyProps extends SchemaViewProps {
   required: boolean;
 }
 
-function Property({ name, schema, required, document }: PropertyProps) {
+function Property({ name, schema, required, document, answer = false }: PropertyProps) {
   const [open, setOpen] = useState(false);
   const deeper = Object.keys(inside(schema, document).properties).length > 0;
   const facts = [
@@ -46,7 +50,7 @@ function Property({ name, schema, required, document }: PropertyProps) {
     schema.maximum !== undefined && `at most ${schema.maximum}`,
   ].filter(Boolean);
   return (
-    <div className="grid gap-x-4 gap-y-0.5 px-3.5 py-2 sm:grid-cols-[13rem_minmax(0,1fr)]">
+    <div className="grid gap-x-4 gap-y-0.5 px-3.5 py-2 sm:grid-cols-[15rem_minmax(0,1fr)]">
       <dt className="min-w-0">
         <span className="font-mono text-[0.83rem] break-all">
           <SafeText>{name}</SafeText>
@@ -68,13 +72,13 @@ function Property({ name, schema, required, document }: PropertyProps) {
         )}
         {schema.description && (
           <span className="ml-2">
-            <SafeText>{schema.description}</SafeText>
+            <Prose>{schema.description}</Prose>
           </span>
         )}
         {facts.length > 0 && <p className="text-[0.81rem] break-words text-ink-3">{facts.join(" · ")}</p>}
         {open && (
           <div className="mt-2">
-            <SchemaView schema={schema} document={document} />
+            <SchemaView schema={schema} document={document} answer={answer} />
           </div>
         )}
       </dd>
@@ -90,7 +94,9 @@ function inside(
 ): { properties: Record<string, Schema>; required: string[] } {
   const target = resolve(schema, document).schema;
   if (target.properties) return { properties: target.properties, required: target.required ?? [] };
-  const variants = (target.oneOf ?? target.anyOf ?? target.allOf ?? []).filter((variant) => variant.type !== "null");
+  const variants = (target.oneOf ?? target.anyOf ?? target.allOf ?? []).filter(
+    (variant) => variant.type !== "null",
+  );
   const next =
     target.items ??
     (typeof target.additionalProperties === "object" ? target.additionalProperties : undefined) ??

@@ -36,7 +36,9 @@ export function LoginPage() {
       <InsecureBanner />
       <main className="mx-auto flex w-full max-w-[22rem] flex-1 flex-col justify-center px-5 pt-10 pb-24">
         <Mark className="mb-6 size-10" />
-        <h1 className="text-[1.5rem] leading-tight font-semibold tracking-[-0.024em]">Sign in to MCP Gateway</h1>
+        <h1 className="text-[1.5rem] leading-tight font-semibold tracking-[-0.024em]">
+          Sign in to MCP Gateway
+        </h1>
         <p className="mt-1.5 mb-7 text-[0.93rem] text-ink-3">Register, guard and reach MCP servers.</p>
         {error && (
           <Callout tone="bad" role="alert" className="mb-5">
@@ -52,7 +54,9 @@ export function LoginPage() {
                   href={providerLoginUrl(provider.name)}
                   className={cn(buttonStyle({ variant: "secondary" }), "h-10 w-full")}
                 >
-                  Continue with <SafeText>{provider.display_name}</SafeText>
+                  <span className="truncate">
+                    Continue with <SafeText>{provider.display_name}</SafeText>
+                  </span>
                 </a>
               ))}
             </div>
@@ -77,7 +81,9 @@ function PasswordForm() {
   const signIn = useMutation({
     mutationFn: () => login(username, secret),
     onSuccess: async () => {
-      client.removeQueries({ predicate: (query) => query.queryKey[0] !== "config" && query.queryKey[0] !== "me" });
+      client.removeQueries({
+        predicate: (query) => query.queryKey[0] !== "config" && query.queryKey[0] !== "me",
+      });
       await client.fetchQuery({ ...meQuery, staleTime: 0 });
     },
     onError: () => {
@@ -131,8 +137,8 @@ function PasswordForm() {
         <KeyRound className="mt-1 size-3.5 shrink-0" aria-hidden />
         <span>
           First time here? The password lies in the file{" "}
-          <code className="font-mono text-[0.92em] text-ink-2">admin-password</code> in the data directory, unless{" "}
-          <code className="font-mono text-[0.92em] text-ink-2">ADMIN_PASSWORD</code> was set.
+          <code className="font-mono text-[0.92em] text-ink-2">admin-password</code> in the data directory,
+          unless <code className="font-mono text-[0.92em] text-ink-2">ADMIN_PASSWORD</code> was set.
         </span>
       </p>
     </form>

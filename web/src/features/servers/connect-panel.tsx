@@ -42,7 +42,10 @@ export function ConnectPanel({ server }: { server: ServerInfo }) {
           ) : (
             <>
               Each client needs a token of its user.{" "}
-              <Link to="/tokens" className="text-ink-2 underline decoration-line-strong underline-offset-3 hover:text-ink">
+              <Link
+                to="/tokens"
+                className="text-ink-2 underline decoration-line-strong underline-offset-3 hover:text-ink"
+              >
                 Generate one
               </Link>
               .

@@ -12,7 +12,7 @@ import { absoluteTime, relativeTime } from "@/lib/time";
 export function Definition({ server }: { server: ServerInfo }) {
   const headers = server.headers.flatMap((entry) => Object.keys(entry));
   return (
-    <Card className="overflow-hidden">
+    <Card className="min-w-0 overflow-hidden">
       <CardHeader title="Definition" />
       <dl className="divide-y divide-line border-t border-line">
         <Row label="Path">
@@ -40,7 +40,9 @@ export function Definition({ server }: { server: ServerInfo }) {
             ))}
           </span>
         </Row>
-        <Row label="Access">{server.public ? "Public, no token asked for" : "Callers need a valid token"}</Row>
+        <Row label="Access">
+          {server.public ? "Public, no token asked for" : "Callers need a valid token"}
+        </Row>
         {headers.length > 0 && (
           <Row label="Headers">
             <ul className="space-y-1">
@@ -56,7 +58,9 @@ export function Definition({ server }: { server: ServerInfo }) {
           {server.passthrough ? "Every path below the prefix" : "MCP endpoints only"}
           {server.forward_authorization && ", with the caller’s Authorization header"}
         </Row>
-        <Row label="Call limit">{server.timeout ? `${server.timeout} seconds` : "Default of the gateway"}</Row>
+        <Row label="Call limit">
+          {server.timeout ? `${server.timeout} seconds` : "Default of the gateway"}
+        </Row>
         {server.tls && (server.tls.insecure || server.tls.ca) && (
           <Row label="TLS">
             {server.tls.insecure ? (
@@ -83,8 +87,8 @@ export function Definition({ server }: { server: ServerInfo }) {
 }
 
 const Row = ({ label, children }: { label: string; children: ReactNode }) => (
-  <div className="grid gap-x-4 gap-y-0.5 px-5 py-2.5 text-[0.9rem] sm:grid-cols-[9.5rem_minmax(0,1fr)] sm:items-center">
-    <dt className="text-ink-3">{label}</dt>
+  <div className="grid gap-x-4 gap-y-0.5 px-5 py-2.5 text-[0.9rem] sm:grid-cols-[9.5rem_minmax(0,1fr)] sm:items-center xl:grid-cols-1">
+    <dt className="text-[0.85rem] text-ink-3">{label}</dt>
     <dd className="min-w-0 break-words">{children}</dd>
   </div>
 );

@@ -25,8 +25,8 @@ export function DeleteDialog({ server, onClose, onDeleted }: DeleteDialogProps) 
       onConfirm={() => remove.mutate(server, { onSettled: onClose })}
     >
       <p>
-        Clients lose <code className="font-mono text-[0.85em] break-all text-ink">{server.path}</code> at once, open streams
-        are closed, and its definition is gone for good.
+        Clients lose <code className="font-mono text-[0.85em] break-all text-ink">{server.path}</code> at
+        once, open streams are closed, and its definition is gone for good.
       </p>
       {server.enabled && <p>To take it out of service for a while, disable it instead.</p>}
     </ConfirmDialog>

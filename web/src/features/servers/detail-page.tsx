@@ -76,16 +76,22 @@ function Detail({ server }: { server: ServerInfo }) {
       </div>
       <div className="flex flex-col gap-5">
         {!server.enabled && (
-          <Callout title="This server is switched off">Clients that call it get 404 until it is enabled.</Callout>
+          <Callout title="This server is switched off">
+            Clients that call it get 404 until it is enabled.
+          </Callout>
         )}
         {server.public && (
           <Callout tone="warn" title="Anybody can call this server">
             No token is asked for. Whoever reaches the gateway may use all of its tools.
           </Callout>
         )}
-        <ConnectPanel server={server} />
-        <ToolsPanel server={server} />
-        <Definition server={server} />
+        <div className="grid items-start gap-5 xl:grid-cols-[minmax(0,1fr)_22rem]">
+          <div className="flex min-w-0 flex-col gap-5">
+            <ConnectPanel server={server} />
+            <ToolsPanel server={server} />
+          </div>
+          <Definition server={server} />
+        </div>
       </div>
       {deleting && (
         <DeleteDialog

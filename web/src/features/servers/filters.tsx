@@ -4,7 +4,15 @@ import type { ServerInfo } from "@/api/types";
 import { SafeText } from "@/components/safe-text";
 import { Button } from "@/components/ui/button";
 import { Input } from "@/components/ui/input";
-import { Menu, MenuCheckboxItem, MenuContent, MenuItem, MenuSeparator, MenuTrigger } from "@/components/ui/menu";
+import {
+  Menu,
+  MenuCheckboxItem,
+  MenuContent,
+  MenuItem,
+  MenuSeparator,
+  MenuTrigger,
+} from "@/components/ui/menu";
+import { Segmented } from "@/components/ui/segmented";
 import { cn } from "@/lib/cn";
 import { countByStatus, countTags, STATUSES, type StatusFilter } from "./filter";
 import type { ListSearch } from "./list-search";
@@ -27,7 +35,11 @@ export function Filters({ servers, search, onChange }: FiltersProps) {
     <search className="mb-4 flex flex-col gap-2.5 md:flex-row md:flex-wrap md:items-center">
       <SearchBox value={search.q ?? ""} onChange={(q) => onChange({ q })} />
       <div className="flex min-w-0 items-center gap-2.5">
-        <StatusTabs servers={servers} value={search.status ?? "all"} onChange={(status) => onChange({ status })} />
+        <StatusTabs
+          servers={servers}
+          value={search.status ?? "all"}
+          onChange={(status) => onChange({ status })}
+        />
         <TagMenu servers={servers} chosen={search.tags ?? []} onChange={(tags) => onChange({ tags })} />
       </div>
     </search>
@@ -58,7 +70,10 @@ function SearchBox({ value, onChange }: { value: string; onChange: (value: strin
 
   return (
     <div className="relative w-full md:max-w-80">
-      <Search className="pointer-events-none absolute top-1/2 left-3 size-4 -translate-y-1/2 text-ink-3" aria-hidden />
+      <Search
+        className="pointer-events-none absolute top-1/2 left-3 size-4 -translate-y-1/2 text-ink-3"
+        aria-hidden
+      />
       <Input
         ref={input}
         type="search"
@@ -104,33 +119,27 @@ interface StatusTabsProps {
 function StatusTabs({ servers, value, onChange }: StatusTabsProps) {
   const counts = useMemo(() => countByStatus(servers), [servers]);
   return (
-    <fieldset
-      aria-label="Status"
-      className="flex h-9 min-w-0 items-center gap-0.5 overflow-x-auto rounded-lg border border-line bg-sunken p-0.5 [scrollbar-width:none]"
-    >
-      {STATUSES.map((status) => (
-        <button
-          key={status}
-          type="button"
-          aria-pressed={value === status}
-          onClick={() => onChange(status)}
-          className={cn(
-            "flex h-full shrink-0 items-center gap-1.5 rounded-md px-2.5 text-[0.85rem] font-medium text-ink-3 transition-colors hover:text-ink focus-visible:-outline-offset-2",
-            value === status && "bg-surface text-ink shadow-xs dark:bg-hover",
-          )}
-        >
-          {LABELS[status]}
-          <span
-            className={cn(
-              "hidden text-[0.78rem] text-ink-3 tabular-nums sm:inline",
-              status === "unhealthy" && counts.unhealthy > 0 && "text-bad",
-            )}
-          >
-            {counts[status]}
-          </span>
-        </button>
-      ))}
-    </fieldset>
+    <Segmented
+      label="Status"
+      value={value}
+      onChange={onChange}
+      options={STATUSES.map((status) => ({
+        value: status,
+        label: (
+          <>
+            {LABELS[status]}
+            <span
+              className={cn(
+                "hidden text-[0.78rem] text-ink-3 tabular-nums sm:inline",
+                status === "unhealthy" && counts.unhealthy > 0 && "text-bad",
+              )}
+            >
+              {counts[status]}
+            </span>
+          </>
+        ),
+      }))}
+    />
   );
 }
 
@@ -148,7 +157,10 @@ function TagMenu({ servers, chosen, onChange }: TagMenuProps) {
   return (
     <Menu>
       <MenuTrigger asChild>
-        <Button className="px-2.5 sm:px-3.5" aria-label={chosen.length ? `Tags, ${chosen.length} chosen` : "Tags"}>
+        <Button
+          className="px-2.5 sm:px-3.5"
+          aria-label={chosen.length ? `Tags, ${chosen.length} chosen` : "Tags"}
+        >
           <Tag />
           <span className="hidden sm:inline">Tags</span>
           {chosen.length > 0 && (

@@ -23,7 +23,9 @@ export const healthOf = (server: Pick<ServerInfo, "enabled" | "health">): Health
   server.enabled ? (server.health.status === "disabled" ? "unknown" : server.health.status) : "disabled";
 
 export function HealthDot({ status, className }: { status: HealthStatus; className?: string }) {
-  return <span aria-hidden className={cn("inline-block size-2 shrink-0 rounded-full", DOTS[status], className)} />;
+  return (
+    <span aria-hidden className={cn("inline-block size-2 shrink-0 rounded-full", DOTS[status], className)} />
+  );
 }
 
 /** Dot and word; the reason and the time of the last check on demand. */

@@ -1,9 +1,18 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
+import {
+  createContext,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { isStatus } from "@/api/errors";
 import { type LiveLoop, type LiveStatus, startLive } from "@/api/live";
 import { serversQuery } from "@/api/queries";
-import { awaitServers } from "@/api/servers";
+import { changedServers } from "@/api/servers";
 import type { ServerInfo, ServerList } from "@/api/types";
 import { changedPaths, markChanged } from "./changes";
 
@@ -29,7 +38,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     if (!loaded) return;
     const current = () => client.getQueryData(serversQuery.queryKey);
     const live = startLive<ServerList>({
-      poll: (signal) => awaitServers(current()?.etag ?? null, signal),
+      poll: (hold, signal) => changedServers(current()?.etag ?? null, hold, signal),
       onChange(list) {
         const before = current()?.servers;
         client.setQueryData(serversQuery.queryKey, list);
@@ -55,7 +64,10 @@ export function LiveProvider({ children }: { children: ReactNode }) {
 
   const update = useCallback(
     (change: (servers: Record<string, ServerInfo>) => Record<string, ServerInfo>) => {
-      client.setQueryData(serversQuery.queryKey, (list) => list && { ...list, servers: change(list.servers) });
+      client.setQueryData(
+        serversQuery.queryKey,
+        (list) => list && { ...list, servers: change(list.servers) },
+      );
       loop.current?.restart();
     },
     [client],

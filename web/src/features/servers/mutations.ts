@@ -46,7 +46,10 @@ export function usePendingToggles(): ReadonlyMap<string, boolean> {
   return new Map(pending.map((toggle) => [toggle.path, toggle.enabled]));
 }
 
-export function withPendingToggles(servers: ServerInfo[], pending: ReadonlyMap<string, boolean>): ServerInfo[] {
+export function withPendingToggles(
+  servers: ServerInfo[],
+  pending: ReadonlyMap<string, boolean>,
+): ServerInfo[] {
   if (pending.size === 0) return servers;
   return servers.map((server) => {
     const enabled = pending.get(server.path);
@@ -75,7 +78,11 @@ export function useDeleteServer(onDeleted?: () => void) {
       toast({ tone: "good", title: `${plainText(server.server_name)} was deleted` });
     },
     onError: (error, server) =>
-      toast({ tone: "bad", title: `${plainText(server.server_name)} could not be deleted`, detail: describe(error) }),
+      toast({
+        tone: "bad",
+        title: `${plainText(server.server_name)} could not be deleted`,
+        detail: describe(error),
+      }),
   });
 }
 

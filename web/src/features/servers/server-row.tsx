@@ -23,7 +23,10 @@ interface ServerProps {
 export function ServerRow({ server, canModify }: ServerProps) {
   const flash = useFlashClass(server.path);
   return (
-    <tr data-path={server.path} className={cn("group align-middle transition-colors hover:bg-sunken/70", flash)}>
+    <tr
+      data-path={server.path}
+      className={cn("group align-middle transition-colors hover:bg-sunken/70", flash)}
+    >
       <td className="py-3 pr-3 pl-5">
         <Title server={server} />
         <Summary server={server} className="mt-0.5" />
@@ -43,7 +46,9 @@ export function ServerRow({ server, canModify }: ServerProps) {
         </time>
       </td>
       <td className="px-3 py-3">
-        <EnabledSwitch server={server} canModify={canModify} />
+        <span className="flex items-center">
+          <EnabledSwitch server={server} canModify={canModify} />
+        </span>
       </td>
       <td className="py-3 pr-3 text-right">
         <ServerMenu server={server} canModify={canModify} />
@@ -57,7 +62,7 @@ export function ServerCard({ server, canModify }: ServerProps) {
   return (
     <li
       data-path={server.path}
-      className={cn("rounded-xl border border-line bg-surface px-4 pt-3.5 pb-2.5 shadow-xs", flash)}
+      className={cn("rounded-xl border border-line bg-surface px-4 pt-3.5 pb-2 shadow-xs", flash)}
     >
       <div className="flex items-start justify-between gap-3">
         <div className="min-w-0">
@@ -67,12 +72,14 @@ export function ServerCard({ server, canModify }: ServerProps) {
       </div>
       <Summary server={server} className="mt-1 line-clamp-2 whitespace-normal" />
       <Tags tags={server.tags} className="mt-2" />
-      <div className="mt-2 flex items-center justify-between gap-2">
+      <div className="mt-2.5 flex items-center gap-3">
         <Health server={server} />
-        <ServerMenu server={server} canModify={canModify} />
-      </div>
-      <div className="-mx-4 mt-1.5 border-t border-line px-4 pt-2">
-        <EndpointCell server={server} />
+        <span className="min-w-0 flex-1">
+          <EndpointCell server={server} />
+        </span>
+        <span className="-mr-2">
+          <ServerMenu server={server} canModify={canModify} />
+        </span>
       </div>
     </li>
   );
@@ -103,7 +110,11 @@ function Title({ server }: { server: ServerInfo }) {
 function Summary({ server, className }: { server: ServerInfo; className?: string }) {
   return (
     <p className={cn("truncate text-[0.86rem] leading-snug text-ink-3", className)}>
-      {server.description ? <SafeText>{server.description}</SafeText> : <span className="opacity-70">No description</span>}
+      {server.description ? (
+        <SafeText>{server.description}</SafeText>
+      ) : (
+        <span className="opacity-70">No description</span>
+      )}
     </p>
   );
 }

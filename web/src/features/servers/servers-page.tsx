@@ -59,7 +59,9 @@ export function ServersPage() {
               <EmptyState
                 icon={<SearchX />}
                 title="No server matches"
-                actions={<Button onClick={() => navigate({ search: {}, replace: true })}>Clear filters</Button>}
+                actions={
+                  <Button onClick={() => navigate({ search: {}, replace: true })}>Clear filters</Button>
+                }
               >
                 None of the {servers.length} servers has everything you asked for.
               </EmptyState>
@@ -106,7 +108,8 @@ function NoServers({ canModify }: { canModify: boolean }) {
 function useShortcut(key: string, action: () => void) {
   useEffect(() => {
     const listener = (event: KeyboardEvent) => {
-      if (event.key !== key || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      if (event.key !== key || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented)
+        return;
       const target = event.target as HTMLElement | null;
       if (target?.closest("input, textarea, select, [contenteditable], [role=dialog], [role=menu]")) return;
       event.preventDefault();

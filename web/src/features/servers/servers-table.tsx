@@ -168,7 +168,10 @@ function SortHead({ id, label, active, onSort, className }: SortHeadProps) {
       <button
         type="button"
         onClick={() => onSort(id)}
-        className={cn("group inline-flex items-center gap-1 rounded hover:text-ink", active !== "none" && "text-ink-2")}
+        className={cn(
+          "group inline-flex items-center gap-1 rounded hover:text-ink",
+          active !== "none" && "text-ink-2",
+        )}
       >
         {label}
         <Arrow

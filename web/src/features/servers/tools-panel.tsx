@@ -11,7 +11,10 @@ export function ToolsPanel({ server }: { server: ServerInfo }) {
       <CardHeader
         title={
           <>
-            Tools {tools.length > 0 && <span className="ml-1 font-normal text-ink-3 tabular-nums">{tools.length}</span>}
+            Tools{" "}
+            {tools.length > 0 && (
+              <span className="ml-1 font-normal text-ink-3 tabular-nums">{tools.length}</span>
+            )}
           </>
         }
       />
@@ -113,4 +116,6 @@ function descriptionOf(tool: Tool): string {
 }
 
 const asRecord = (value: unknown): Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : {};

@@ -22,7 +22,10 @@ export function useServers() {
   return { query, servers };
 }
 
-export function useServer(path: string): { query: ReturnType<typeof useServers>["query"]; server: ServerInfo | undefined } {
+export function useServer(path: string): {
+  query: ReturnType<typeof useServers>["query"];
+  server: ServerInfo | undefined;
+} {
   const { query, servers } = useServers();
   return { query, server: servers.find((server) => server.path === path) };
 }

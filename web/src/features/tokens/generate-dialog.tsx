@@ -39,7 +39,10 @@ export function GenerateDialog({ open, onOpenChange }: GenerateDialogProps) {
           <Shown generated={generated} />
         </DialogContent>
       ) : (
-        <DialogContent title="Generate token" description="It carries your own rights, for calls to servers and the API.">
+        <DialogContent
+          title="Generate token"
+          description="It carries your own rights, for calls to servers and the API."
+        >
           <Ask onGenerated={setGenerated} />
         </DialogContent>
       )}
@@ -71,7 +74,11 @@ function Ask({ onGenerated }: { onGenerated: (generated: TokenGenerated) => void
 
   return (
     <form onSubmit={submit} className="flex flex-col gap-4">
-      <Field label="Description" hint="Where it is used, so that you know it again." error={fieldErrors.description}>
+      <Field
+        label="Description"
+        hint="Where it is used, so that you know it again."
+        error={fieldErrors.description}
+      >
         {(control) => (
           <Input
             {...control}
@@ -119,7 +126,10 @@ function Shown({ generated }: { generated: TokenGenerated }) {
   return (
     <>
       <div className="flex flex-col gap-2 rounded-lg border border-line bg-sunken p-3.5">
-        <code data-slot="token" className="max-h-40 overflow-y-auto font-mono text-[0.82rem] leading-relaxed break-all">
+        <code
+          data-slot="token"
+          className="max-h-40 overflow-y-auto font-mono text-[0.82rem] leading-relaxed break-all"
+        >
           {plainText(token)}
         </code>
         <div className="flex items-center justify-between gap-3 border-t border-line pt-2.5">

@@ -93,7 +93,8 @@ function RevokeDialog({ token, onClose }: { token: TokenInfo; onClose: () => voi
   const revoke = useMutation({
     mutationFn: () => revokeToken(token.id),
     onSuccess: () => toast({ tone: "good", title: "The token was revoked" }),
-    onError: (error) => toast({ tone: "bad", title: "The token could not be revoked", detail: describe(error) }),
+    onError: (error) =>
+      toast({ tone: "bad", title: "The token could not be revoked", detail: describe(error) }),
     onSettled: async () => {
       await client.invalidateQueries({ queryKey: ["tokens"] });
       onClose();
@@ -108,7 +109,10 @@ function RevokeDialog({ token, onClose }: { token: TokenInfo; onClose: () => voi
       busy={revoke.isPending}
       onConfirm={() => revoke.mutate()}
     >
-      <p>Whatever uses it is refused within a second. This cannot be undone; a new token can be generated at any time.</p>
+      <p>
+        Whatever uses it is refused within a second. This cannot be undone; a new token can be generated at
+        any time.
+      </p>
     </ConfirmDialog>
   );
 }

@@ -5,9 +5,9 @@ import { tokensQuery, useMe } from "@/api/queries";
 import { Page } from "@/components/layout/page";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
+import { Segmented } from "@/components/ui/segmented";
 import { Skeleton } from "@/components/ui/skeleton";
 import { EmptyState, ErrorState } from "@/components/ui/states";
-import { cn } from "@/lib/cn";
 import { GenerateDialog } from "./generate-dialog";
 import { TokenList } from "./token-list";
 
@@ -27,7 +27,15 @@ export function TokensPage() {
         </Button>
       }
     >
-      {admin && <Scope everybody={everybody} onChange={setEverybody} />}
+      {admin && (
+        <Segmented
+          label="Whose tokens"
+          className="mb-4 w-fit"
+          value={everybody ? "all" : "mine"}
+          options={WHOSE}
+          onChange={(whose) => setEverybody(whose === "all")}
+        />
+      )}
       <Card className="overflow-hidden">
         {query.isPending ? (
           <Loading />
@@ -55,29 +63,10 @@ export function TokensPage() {
   );
 }
 
-function Scope({ everybody, onChange }: { everybody: boolean; onChange: (everybody: boolean) => void }) {
-  return (
-    <fieldset
-      aria-label="Whose tokens"
-      className="mb-4 inline-flex h-9 items-center gap-0.5 rounded-lg border border-line bg-sunken p-0.5"
-    >
-      {[false, true].map((value) => (
-        <button
-          key={String(value)}
-          type="button"
-          aria-pressed={everybody === value}
-          onClick={() => onChange(value)}
-          className={cn(
-            "h-full rounded-md px-3 text-[0.85rem] font-medium text-ink-3 transition-colors hover:text-ink",
-            everybody === value && "bg-surface text-ink shadow-xs dark:bg-hover",
-          )}
-        >
-          {value ? "Everybody’s" : "Mine"}
-        </button>
-      ))}
-    </fieldset>
-  );
-}
+const WHOSE = [
+  { value: "mine", label: "Mine" },
+  { value: "all", label: "Everybody’s" },
+] as const;
 
 const Loading = () => (
   <output aria-label="Loading tokens" className="block divide-y divide-line">

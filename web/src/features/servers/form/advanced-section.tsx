@@ -27,7 +27,12 @@ export function AdvancedSection({ values, problems, set }: SectionProps) {
         {address("sse_endpoint", "SSE endpoint", "Full address, where it does not follow from the URL.")}
       </div>
       <div className="grid gap-5 sm:grid-cols-2">
-        <Field label="Call limit" optional error={problems.timeout} hint="Seconds one call may take. Default 600.">
+        <Field
+          label="Call limit"
+          optional
+          error={problems.timeout}
+          hint="Seconds one call may take. Default 600."
+        >
           {(control) => (
             <Input
               {...control}
@@ -93,11 +98,17 @@ export function AdvancedSection({ values, problems, set }: SectionProps) {
         error={problems.tls_insecure}
         warning={
           <Callout tone="bad" title="The connection can be intercepted">
-            Anybody on the way can read and change what is sent, headers included. Name the authority above instead.
+            Anybody on the way can read and change what is sent, headers included. Name the authority above
+            instead.
           </Callout>
         }
       />
-      <Field label="Metadata" optional error={problems.metadata} hint="A JSON object of your own, kept with the server.">
+      <Field
+        label="Metadata"
+        optional
+        error={problems.metadata}
+        hint="A JSON object of your own, kept with the server."
+      >
         {(control) => (
           <Textarea
             {...control}

@@ -20,7 +20,9 @@ export function BasicsSection({ values, problems, set, creating, setMany }: Sect
               placeholder="Current Time"
               value={values.server_name}
               onChange={({ target: { value } }) =>
-                setMany(following ? { server_name: value, path: pathFromName(value) } : { server_name: value })
+                setMany(
+                  following ? { server_name: value, path: pathFromName(value) } : { server_name: value },
+                )
               }
             />
           )}
@@ -28,7 +30,11 @@ export function BasicsSection({ values, problems, set, creating, setMany }: Sect
         <Field
           label="Path"
           error={problems.path}
-          hint={creating ? "Where clients find it. It cannot be changed later." : "The path is its identity and stays."}
+          hint={
+            creating
+              ? "Where clients find it. It cannot be changed later."
+              : "The path is its identity and stays."
+          }
         >
           {(control) => (
             <Input
@@ -59,7 +65,9 @@ export function BasicsSection({ values, problems, set, creating, setMany }: Sect
         )}
       </Field>
       <Field label="Tags" optional error={problems.tags} hint="Press Enter or comma after each.">
-        {(control) => <TagInput control={control} tags={values.tags} onChange={(tags) => set("tags", tags)} />}
+        {(control) => (
+          <TagInput control={control} tags={values.tags} onChange={(tags) => set("tags", tags)} />
+        )}
       </Field>
       <SwitchField
         label="Enabled"

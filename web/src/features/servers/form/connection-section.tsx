@@ -17,7 +17,10 @@ export function ConnectionSection({ values, problems, set }: SectionProps) {
       on ? [...values.supported_transports, id] : values.supported_transports.filter((other) => other !== id),
     );
   return (
-    <FormSection title="Connection" description="How the gateway reaches the server, and who may reach it through the gateway.">
+    <FormSection
+      title="Connection"
+      description="How the gateway reaches the server, and who may reach it through the gateway."
+    >
       <Field
         label="URL"
         error={problems.proxy_pass_url}
@@ -59,7 +62,11 @@ export function ConnectionSection({ values, problems, set }: SectionProps) {
         </div>
         <FieldError error={problems.supported_transports} />
       </fieldset>
-      <HeaderRows rows={values.headers} onChange={(headers) => set("headers", headers)} error={problems.headers} />
+      <HeaderRows
+        rows={values.headers}
+        onChange={(headers) => set("headers", headers)}
+        error={problems.headers}
+      />
       <SwitchField
         label="Public"
         hint="Anybody may call it, without a token."
@@ -68,7 +75,8 @@ export function ConnectionSection({ values, problems, set }: SectionProps) {
         error={problems.public}
         warning={
           <Callout tone="warn" title="No credential will be asked for">
-            Whoever reaches the gateway may use every tool of this server. The headers above are sent for them too.
+            Whoever reaches the gateway may use every tool of this server. The headers above are sent for them
+            too.
           </Callout>
         }
       />

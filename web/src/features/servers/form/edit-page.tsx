@@ -73,7 +73,8 @@ function Editor({ path, loaded }: { path: string; loaded: VersionedServer }) {
       setBase(fresh);
       save.reset();
     },
-    onError: (error) => toast({ tone: "bad", title: "The server could not be reloaded", detail: describe(error) }),
+    onError: (error) =>
+      toast({ tone: "bad", title: "The server could not be reloaded", detail: describe(error) }),
   });
 
   function submit() {
@@ -84,7 +85,8 @@ function Editor({ path, loaded }: { path: string; loaded: VersionedServer }) {
   }
 
   const refused = isStatus(save.error, 412);
-  const outdated = refused || (current !== undefined && current.updated_at > base.server.updated_at && !save.isPending);
+  const outdated =
+    refused || (current !== undefined && current.updated_at > base.server.updated_at && !save.isPending);
   return (
     <Page
       title={`Edit ${base.server.server_name}`}

@@ -41,7 +41,13 @@ export function SwitchField({ label, hint, checked, onChange, error, warning }: 
             {hint}
           </p>
         </div>
-        <Switch id={id} aria-describedby={`${id}-hint`} checked={checked} onCheckedChange={onChange} className="mt-1" />
+        <Switch
+          id={id}
+          aria-describedby={`${id}-hint`}
+          checked={checked}
+          onCheckedChange={onChange}
+          className="mt-1"
+        />
       </div>
       <FieldError error={error} />
       {checked && warning}

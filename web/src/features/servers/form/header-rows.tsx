@@ -15,7 +15,10 @@ export function HeaderRows({ rows, onChange, error }: HeaderRowsProps) {
   const change = (key: number, next: Partial<HeaderRow>) =>
     onChange(rows.map((row) => (row.key === key ? { ...row, ...next } : row)));
   const add = () =>
-    onChange([...rows, { key: Math.max(-1, ...rows.map((row) => row.key)) + 1, name: "", value: "", stored: false }]);
+    onChange([
+      ...rows,
+      { key: Math.max(-1, ...rows.map((row) => row.key)) + 1, name: "", value: "", stored: false },
+    ]);
 
   return (
     <fieldset className="flex flex-col gap-2.5">

@@ -1,6 +1,7 @@
 import type { FieldError } from "@/api/types";
 import { pathProblem } from "@/lib/path";
 import { plainText, safeHref } from "@/lib/safe-text";
+import { sentence } from "@/lib/sentence";
 import type { FieldName, FormValues } from "./values";
 
 /** Messages by field, and those that belong to no field on the page. */
@@ -19,18 +20,20 @@ export function problemsOf(values: FormValues, creating: boolean): Problems {
   const fields: Problems["fields"] = {};
   if (values.server_name.trim() === "") fields.server_name = "A name is required.";
   const path = creating ? pathProblem(values.path.trim()) : null;
-  if (path) fields.path = sentence("The path", path);
+  if (path) fields.path = sentence(`The path ${path}`);
   if (values.proxy_pass_url.trim() === "") fields.proxy_pass_url = "An address is required.";
   else if (!safeHref(values.proxy_pass_url.trim())) fields.proxy_pass_url = "Must be an http or https URL.";
   for (const field of ["mcp_endpoint", "sse_endpoint"] as const) {
     const value = values[field].trim();
     if (value !== "" && !safeHref(value)) fields[field] = "Must be an http or https URL.";
   }
-  if (values.supported_transports.length === 0) fields.supported_transports = "Choose at least one transport.";
+  if (values.supported_transports.length === 0)
+    fields.supported_transports = "Choose at least one transport.";
   if (values.timeout.trim() !== "" && !/^[1-9]\d{0,5}$/.test(values.timeout.trim()))
     fields.timeout = "Must be a whole number of seconds, at least 1.";
   if (values.headers.some((row) => row.name.trim() === "")) fields.headers = "Every header needs a name.";
-  else if (values.headers.some((row) => !row.stored && row.value === "")) fields.headers = "Every header needs a value.";
+  else if (values.headers.some((row) => !row.stored && row.value === ""))
+    fields.headers = "Every header needs a value.";
   else if (repeats(values.headers.map((row) => row.name.trim().toLowerCase())))
     fields.headers = "Each header may be set once.";
   if (!isObjectText(values.metadata)) fields.metadata = "Must be a JSON object.";
@@ -45,7 +48,7 @@ export function problemsFrom(errors: readonly FieldError[]): Problems {
     const segments = pointerSegments(error.field);
     const field = fieldOf(segments);
     if (!field) {
-      others.push(plainText(`${error.field || "The definition"} ${error.rule}`));
+      others.push(plainText(sentence(`${error.field || "The definition"} ${error.rule}`)));
       continue;
     }
     const message = plainText(detail(segments, error));
@@ -70,16 +73,11 @@ function fieldOf([first = "", second = ""]: string[]): FieldName | null {
 /** Says which entry of a list is meant, and turns the rule into a sentence. */
 function detail([first = "", second, third]: string[], error: FieldError): string {
   const value = typeof error.value === "string" ? error.value : undefined;
-  if (first === "tags" && second !== undefined) return sentence(`Tag “${value ?? Number(second) + 1}”`, error.rule);
+  if (first === "tags" && second !== undefined)
+    return sentence(`Tag “${value ?? Number(second) + 1}” ${error.rule}`);
   if (first === "headers" && second !== undefined)
-    return sentence(third ? `Header “${third}”` : `Header ${Number(second) + 1}`, error.rule);
-  return sentence("", error.rule);
-}
-
-function sentence(subject: string, rule: string): string {
-  const text = subject ? `${subject} ${rule}` : rule;
-  const upper = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(upper) ? upper : `${upper}.`;
+    return sentence(`Header ${third ? `“${third}”` : Number(second) + 1} ${error.rule}`);
+  return sentence(error.rule);
 }
 
 function isObjectText(text: string): boolean {

@@ -38,7 +38,11 @@ export function ServerForm(props: ServerFormProps) {
   const form = useRef<HTMLFormElement>(null);
   const [own, setOwn] = useState<Problems>(noProblems);
   const [advanced, setAdvanced] = useState(false);
-  const problems = hasProblems(own) ? own : error instanceof ApiError ? problemsFrom(error.fields) : noProblems;
+  const problems = hasProblems(own)
+    ? own
+    : error instanceof ApiError
+      ? problemsFrom(error.fields)
+      : noProblems;
   const [settled, setSettled] = useState<ReadonlySet<FieldName>>(new Set());
   const shown = Object.fromEntries(
     Object.entries(problems.fields).filter(([field]) => !settled.has(field as FieldName)),
@@ -46,7 +50,9 @@ export function ServerForm(props: ServerFormProps) {
 
   // After each attempt: open what hides an error, and take the user to the first one.
   useEffect(() => {
-    const fields = Object.keys((hasProblems(own) ? own : problemsFrom(error instanceof ApiError ? error.fields : [])).fields);
+    const fields = Object.keys(
+      (hasProblems(own) ? own : problemsFrom(error instanceof ApiError ? error.fields : [])).fields,
+    );
     setSettled(new Set());
     if (fields.length === 0) return;
     if (fields.some((field) => ADVANCED.has(field as FieldName))) setAdvanced(true);
@@ -98,7 +104,7 @@ export function ServerForm(props: ServerFormProps) {
           {advanced && <AdvancedSection {...section} />}
         </section>
       </Card>
-      <div className="sticky bottom-0 z-10 -mx-4 mt-4 flex flex-col gap-3 bg-canvas/95 px-4 py-4 backdrop-blur sm:-mx-1 sm:px-1">
+      <div className="sticky bottom-0 z-10 -mx-4 mt-6 flex flex-col gap-3 border-t border-line bg-canvas px-4 pt-3.5 pb-4 sm:-mx-6 sm:px-6">
         {notice ?? <Refusal error={hasProblems(own) ? null : error} others={problems.others} />}
         <div className="flex flex-row-reverse justify-start gap-2">
           <Button type="submit" variant="primary" busy={busy}>
@@ -117,7 +123,9 @@ function Refusal({ error, others }: { error: unknown; others: string[] }) {
   const message = error instanceof Error ? error.message : "An unexpected error occurred.";
   return (
     <Callout tone="bad" role="alert" title={plainText(api?.title ?? "It was not saved")}>
-      {message !== api?.title && <p>{plainText(message)}</p>}
+      {api?.status === 422 && api.fields.length > 0
+        ? others.length < api.fields.length && <p>The registry’s remarks stand beside the fields.</p>
+        : message !== api?.title && <p>{plainText(message)}</p>}
       {others.map((other) => (
         <p key={other}>{other}</p>
       ))}

@@ -57,7 +57,9 @@ export function TagInput({ control, tags, onChange }: TagInputProps) {
         className="h-6.5 min-w-24 flex-1 bg-transparent px-1.5 text-[0.93rem] outline-none"
         placeholder={tags.length === 0 ? "time, internal" : ""}
         value={text}
-        onChange={(event) => (event.target.value.includes(",") ? add(event.target.value) : setText(event.target.value))}
+        onChange={(event) =>
+          event.target.value.includes(",") ? add(event.target.value) : setText(event.target.value)
+        }
         onKeyDown={onKeyDown}
         onBlur={() => add(text)}
       />

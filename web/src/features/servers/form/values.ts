@@ -118,7 +118,8 @@ const writtenHeader = (row: HeaderRow): Record<string, string> => ({
 export function patchOf(before: FormValues, after: FormValues): ServerPatch {
   const [old, current] = [definitionOf(before), definitionOf(after)];
   const changed = Object.entries(current).filter(
-    ([field, value]) => field !== "path" && JSON.stringify(value) !== JSON.stringify(old[field as keyof ServerDefinition]),
+    ([field, value]) =>
+      field !== "path" && JSON.stringify(value) !== JSON.stringify(old[field as keyof ServerDefinition]),
   );
   const patch = Object.fromEntries(changed);
   // In a merge patch a key that is left out stays: what was removed has to be named.
