@@ -13,21 +13,22 @@ main() {
   case "${1:-}" in
     run)    require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
     test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients ;;
-    deploy) apt_for "${DEPLOY_NEEDS[@]}"; deploy_tools ;;
+    deploy) require_rust; require_node; apt_for "${DEPLOY_NEEDS[@]}"; python_clients; deploy_tools ;;
     audit)  require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
     *)      die "usage: scripts/setup.sh run|test|deploy|audit" ;;
   esac
 }
 
 # "probe=package": the probe is a command on PATH, or a file when it starts with a slash (globs allowed).
-BUILD_NEEDS=(gcc=gcc g++=g++ make=make cmake=cmake pkg-config=pkg-config curl=curl)
+BUILD_NEEDS=(gcc=gcc "g++=g++" make=make cmake=cmake pkg-config=pkg-config curl=curl)
 TEST_NEEDS=(
   '/usr/lib/postgresql/*/bin/initdb=postgresql' chromium=chromium nginx=nginx openssl=openssl
   python3=python3 /usr/lib/python3*/ensurepip=python3-venv setpriv=util-linux ps=procps
 )
 DEPLOY_NEEDS=(
   podman=podman buildah=buildah runc=runc iptables=iptables debootstrap=debootstrap curl=curl
-  openssl=openssl python3=python3 /usr/lib/podman/netavark=netavark
+  openssl=openssl python3=python3 /usr/lib/python3*/ensurepip=python3-venv
+  /usr/lib/podman/netavark=netavark
   /usr/lib/podman/aardvark-dns=aardvark-dns
 )
 
