@@ -63,6 +63,7 @@ browser() { PYTHONDONTWRITEBYTECODE=1 python3 tests/clients/with_mcp.py --shape 
 
 step "setup: what the tests need"              scripts/setup.sh test
 step "format: cargo fmt"                       cargo fmt --check
+step "docs: configuration reference in step"   scripts/config-reference.py --check
 step "web: packages"                           scripts/build-ui.sh modules
 step "web: lint"                               in_web lint
 step "web: types"                              in_web check
