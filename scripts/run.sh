@@ -74,7 +74,7 @@ GATEWAY_PID="${CHILDREN[-1]}"
 ready=
 for _ in $(seq 1 300); do
   kill -0 "$GATEWAY_PID" 2>/dev/null || { wait "$GATEWAY_PID" || die "mcp stopped with status $?; the reason is above"; exit 1; }
-  if "$MCP" --mode full health >/dev/null 2>&1; then ready=1; break; fi
+  if MCP_MODE=full "$MCP" health >/dev/null 2>&1; then ready=1; break; fi
   sleep 0.2
 done
 [ -n "$ready" ] || die "mcp did not become ready within 60 s"

@@ -62,6 +62,7 @@ debug_binary() { cargo test --locked --no-run; }
 browser() { PYTHONDONTWRITEBYTECODE=1 python3 tests/clients/with_mcp.py --shape full -- npm --prefix web run --silent e2e; }
 
 step "setup: what the tests need"              scripts/setup.sh test
+step "scripts: settings, images, units"        python3 scripts/test-scripts.py
 step "format: cargo fmt"                       cargo fmt --check
 step "docs: configuration reference in step"   scripts/config-reference.py --check
 step "web: packages"                           scripts/build-ui.sh modules
