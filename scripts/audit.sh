@@ -34,7 +34,7 @@ cargo_deny() {
       registry) features=(--no-default-features --features "registry ui examples postgres") ;;
     esac
     report="reports/deny-$name.json"; status=0
-    cargo deny --format json "${features[@]}" check --config .deny.toml bans licenses sources 2>"$report" || status=$?
+    cargo deny --format json "${features[@]}" check bans licenses sources 2>"$report" || status=$?
     verdict "$name build: licences, banned crates and version floors, sources" "$status" "$report"
   done
 }
