@@ -137,10 +137,7 @@ pub struct CertsArgs {
     /// One more name or IP address in the certificate; may be given several times
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub name: Vec<String>,
-    /// How long the certificate is good for
-    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=825))]
-    pub days: u32,
-    /// Replace what is there
+    /// Make a new certificate even if the one that is there still serves; the CA stays
     #[arg(long)]
     pub force: bool,
     /// Say how to trust the CA (browser, curl, Node.js, OpenSSL)

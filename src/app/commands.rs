@@ -34,7 +34,7 @@ pub(super) fn config(cli: &Cli, command: ConfigCommand, env: Vec<(String, String
     let mode = mode(cli, &env)?;
     let loaded = settings(cli, env, mode.parts());
     match command {
-        ConfigCommand::Check => say(&config::show::check(&loaded).map_err(Failure::Usage)?),
+        ConfigCommand::Check => say(&config::check(&loaded).map_err(Failure::Usage)?),
         ConfigCommand::Show => {
             let loaded = loaded.map_err(|errors| Failure::Usage(errors.to_string()))?;
             say(loaded.show().trim_end());
@@ -59,13 +59,14 @@ pub(super) fn health(cli: &Cli, args: &HealthArgs, env: Vec<(String, String)>) -
 
 /// `mcp certs`.
 pub(super) fn certs(cli: &Cli, args: &CertsArgs, env: Vec<(String, String)>) -> Result<(), Failure> {
-    let directory = match &args.dir {
-        Some(directory) => directory.clone(),
-        None => loaded(cli, env)?.1.config.data_dir.join("ssl/dev"),
-    };
-    let clock = Clock::system();
-    let made = dev_ca::by_hand(&directory, &args.name, args.days, args.force, &clock)
-        .map_err(anyhow::Error::from)?;
+    let (_, loaded) = loaded(cli, env)?;
+    let config = &loaded.config;
+    let directory = args.dir.clone().unwrap_or_else(|| config.data_dir.join("ssl/dev"));
+    let names: Vec<String> = config.tls.dev_names.iter().chain(&args.name).cloned().collect();
+    if args.force {
+        dev_ca::forget_leaf(&directory).map_err(anyhow::Error::from)?;
+    }
+    let made = dev_ca::ensure(&directory, &names, &Clock::system()).map_err(anyhow::Error::from)?;
     say(&format!("CA certificate  {}", made.ca.display()));
     say(&format!("certificate     {}", made.cert.display()));
     say(&format!("private key     {}", made.key.display()));
@@ -79,7 +80,7 @@ pub(super) fn certs(cli: &Cli, args: &CertsArgs, env: Vec<(String, String)>) -> 
 /// `mcp openapi`.
 #[cfg(feature = "registry")]
 pub(super) fn openapi() -> Result<(), Failure> {
-    say(&crate::registry::api::openapi_json().map_err(anyhow::Error::from)?);
+    say(&crate::registry::api::openapi().to_pretty_json().map_err(anyhow::Error::from)?);
     Ok(())
 }
 
@@ -135,9 +136,11 @@ pub(super) fn server(args: &ServerArgs) -> Result<(), Failure> {
         let listener = tokio::net::TcpListener::from_std(socket).map_err(anyhow::Error::from)?;
         let address = listener.local_addr().map_err(anyhow::Error::from)?;
         say(&format!("listening on http://{address}"));
+        let env = crate::cli::environment();
+        let variable = |name: &str| env.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         let options = Options {
             allowed_hosts: args.allowed_host.clone(),
-            polygon: PolygonOptions::from_env(crate::cli::environment()),
+            polygon: PolygonOptions::read(variable)?,
         };
         serve(name, listener, options, lifecycle.stop.soft.clone()).await?;
         Ok(())

@@ -125,7 +125,7 @@ impl Gateway {
                 parts.machine.as_deref(),
                 parts.is_public,
             ),
-            serve_limits: serve_limits(&parts.config),
+            serve_limits: ServeLimits::new(&parts.config),
             limits: parts.config.limits,
             timeouts: parts.config.timeouts,
             access_log: parts.config.access_log,
@@ -179,24 +179,6 @@ impl Gateway {
                 "closed the streams that lost their server or their right"
             );
         }
-    }
-}
-
-fn serve_limits(config: &GatewayConfig) -> ServeLimits {
-    let (timeouts, limits) = (&config.timeouts, &config.limits);
-    ServeLimits {
-        first_byte: timeouts.first_byte.get(),
-        tls_handshake: timeouts.tls_handshake.get(),
-        header: timeouts.header.get(),
-        keep_alive: timeouts.keep_alive.get(),
-        write_stall: timeouts.write_stall.get(),
-        h2_ping: timeouts.h2_ping.get(),
-        header_fields: limits.header_fields,
-        head_bytes: limits
-            .header_bytes
-            .bytes()
-            .saturating_add(limits.target_bytes.bytes()),
-        h2_streams: limits.h2_streams,
     }
 }
 

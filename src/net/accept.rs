@@ -72,7 +72,7 @@ impl Acceptor {
     /// Waits for as long as nobody comes; dropping the future loses no connection.
     pub async fn accept(&self) -> (TcpStream, SocketAddr, Permit) {
         loop {
-            let (stream, peer) = next(async || self.listener.accept().await).await;
+            let (stream, peer) = next(|| self.listener.accept()).await;
             let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
             match self.admission.admit(peer.ip()) {
                 Ok(permit) => {
@@ -99,7 +99,10 @@ impl Acceptor {
 }
 
 /// The next connection; errors of one connection are passed over, others are waited out.
-async fn next<T>(mut accept: impl AsyncFnMut() -> io::Result<T>) -> T {
+async fn next<T, F>(mut accept: impl FnMut() -> F) -> T
+where
+    F: Future<Output = io::Result<T>>,
+{
     let mut pause = Duration::ZERO;
     loop {
         match accept().await {

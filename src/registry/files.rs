@@ -21,6 +21,11 @@ pub(super) fn secret(path: &Path, bytes: usize) -> Result<(Secret<String>, bool)
     make(path, bytes).map(|text| (text, true)).map_err(|source| Error { path: path.to_owned(), source })
 }
 
+/// A new secret in place of the one that may be there.
+pub(super) fn renew(path: &Path, bytes: usize) -> Result<Secret<String>, Error> {
+    make(path, bytes).map_err(|source| Error { path: path.to_owned(), source })
+}
+
 fn read(path: &Path) -> std::io::Result<Option<Secret<String>>> {
     let mut text = String::new();
     match File::open(path) {

@@ -1,6 +1,6 @@
 //! Bringing a registry up: secrets, keys, the first view, imports, the first snapshot.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crate::catalog::Publisher;
 use crate::catalog::snapshot::Access;
 use crate::config::{AuthConfig, CatalogConfig, HttpConfig, RegistryConfig};
 use crate::domain::policy::Policy;
+use crate::domain::secret::Secret;
 use crate::domain::time::Clock;
 use crate::domain::trust::Trust;
 use crate::http::body::BodyLimits;
@@ -82,6 +83,9 @@ pub enum OpenError {
     #[error("could not start the registry")]
     Registry(#[from] super::Error),
 }
+
+/// Random bytes of a generated password.
+const PASSWORD_BYTES: usize = 18;
 
 impl Registry {
     /// Brings a registry up. The first snapshot is published when this returns.
@@ -158,20 +162,44 @@ fn gateway_tokens(settings: &Settings) -> Result<GatewayTokens, OpenError> {
     if let Some(list) = &settings.catalog.token {
         return Ok(GatewayTokens::parse(list.expose())?);
     }
-    let path = settings.data_dir.join("gateway-token");
+    let token = gateway_token(&settings.data_dir)?;
+    Ok(GatewayTokens::parse(token.expose())?)
+}
+
+/// The generated token of the gateways, in `gateway-token` in the data directory; made where it is
+/// missing.
+///
+/// # Errors
+/// When the file can be neither read nor made.
+pub fn gateway_token(data_dir: &Path) -> Result<Secret<String>, files::Error> {
+    let path = data_dir.join("gateway-token");
     let (token, made) = files::secret(&path, 32)?;
     if made {
         tracing::info!(file = %path.display(), "made a token for gateways");
     }
-    Ok(GatewayTokens::parse(token.expose())?)
+    Ok(token)
+}
+
+/// Gives the local admin a new generated password; answers the file where it lies.
+///
+/// # Errors
+/// When the file cannot be replaced.
+pub fn reset_admin_password(data_dir: &Path) -> Result<PathBuf, files::Error> {
+    let path = admin_password_file(data_dir);
+    files::renew(&path, PASSWORD_BYTES)?;
+    Ok(path)
+}
+
+fn admin_password_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("admin-password")
 }
 
 async fn local_admin(settings: &Settings, tasks: &TaskTracker) -> Result<LocalAdmin, OpenError> {
     let password = match &settings.auth.admin_password {
         Some(password) => password.clone(),
         None => {
-            let path = settings.data_dir.join("admin-password");
-            let (password, made) = files::secret(&path, 18)?;
+            let path = admin_password_file(&settings.data_dir);
+            let (password, made) = files::secret(&path, PASSWORD_BYTES)?;
             if made {
                 tracing::info!(file = %path.display(), user.name = settings.auth.admin_user,
                     "made a password for the local admin");
