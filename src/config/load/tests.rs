@@ -505,14 +505,24 @@ fn secrets_come_from_the_credentials_directory() {
 #[test]
 fn two_sources_of_a_secret_or_two_values_of_a_setting_are_errors() {
     let token = "abcdefghijklmnopqrstuvwx";
-    let error = Given::parts(FULL)
-        .env("REGISTRY_API_TOKEN", token)
-        .env("GATEWAY_TOKEN", token);
-    let error = error.error();
+    let both = |alias| {
+        Given::parts(FULL)
+            .env("REGISTRY_API_TOKEN", token)
+            .env("GATEWAY_TOKEN", alias)
+    };
+    let error = both("ABCDEFGHIJKLMNOPQRSTUVWX").error();
     assert!(
         error.contains("REGISTRY_API_TOKEN") && error.contains("GATEWAY_TOKEN"),
         "{error}"
     );
+    assert_eq!(both(token).load().config.catalog.tokens().len(), 1);
+    let (_folder, path) = written(token);
+    let file = path.display().to_string();
+    let error = Given::parts(FULL)
+        .env("SECRET_KEY", token)
+        .env("SECRET_KEY_FILE", file)
+        .error();
+    assert!(error.contains("a second time by file"), "{error}");
     let hosts = |other| {
         Given::parts(FULL)
             .env("ALLOWED_HOSTS", "a.example")
