@@ -47,12 +47,12 @@ pub enum Error {
     NoListener,
     /// Neither http nor https, or no host.
     #[error("cannot ask {0}: write an http or https URL with a host")]
-    Url(Url),
+    Url(String),
     /// Nobody listens.
     #[error("cannot connect to {url}")]
     Connect {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// Why.
         source: std::io::Error,
     },
@@ -68,7 +68,7 @@ pub enum Error {
     #[error("cannot set up TLS for {url}")]
     Tls {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// Why.
         source: rustls::Error,
     },
@@ -76,7 +76,7 @@ pub enum Error {
     #[error("no answer from {url}")]
     Http {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// Why.
         source: hyper::Error,
     },
@@ -84,7 +84,7 @@ pub enum Error {
     #[error("{url} answers {status}")]
     Status {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// What was answered.
         status: http::StatusCode,
     },
@@ -92,7 +92,7 @@ pub enum Error {
     #[error("no answer from {url} within {} s", LIMIT.as_secs())]
     Late {
         /// What was asked for.
-        url: Url,
+        url: String,
     },
 }
 
@@ -145,7 +145,7 @@ pub async fn check(question: &Question) -> Result<String, Error> {
     match tokio::time::timeout(LIMIT, ask(question)).await {
         Ok(answer) => answer.map(|status| format!("{} answers {status}", question.url)),
         Err(_) => Err(Error::Late {
-            url: question.url.clone(),
+            url: question.url.to_string(),
         }),
     }
 }
@@ -161,7 +161,7 @@ async fn ask(question: &Question) -> Result<http::StatusCode, Error> {
         Ok(status)
     } else {
         Err(Error::Status {
-            url: url.clone(),
+            url: url.to_string(),
             status,
         })
     }
@@ -175,10 +175,10 @@ async fn connect(url: &Url) -> Result<TcpStream, Error> {
         (Some(Host::Domain(name)), Some(port)) => TcpStream::connect((name, port)).await,
         (Some(Host::Ipv4(ip)), Some(port)) => TcpStream::connect((ip, port)).await,
         (Some(Host::Ipv6(ip)), Some(port)) => TcpStream::connect((ip, port)).await,
-        (None, _) | (_, None) => return Err(Error::Url(url.clone())),
+        (None, _) | (_, None) => return Err(Error::Url(url.to_string())),
     };
     connecting.map_err(|source| Error::Connect {
-        url: url.clone(),
+        url: url.to_string(),
         source,
     })
 }
@@ -192,7 +192,7 @@ async fn secure(
         .peer_addr()
         .is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
     let tls = |source| Error::Tls {
-        url: url.clone(),
+        url: url.to_string(),
         source,
     };
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -211,20 +211,19 @@ async fn secure(
             .with_no_client_auth()
     };
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let name = ServerName::try_from(host.to_owned()).map_err(|_| Error::Url(url.clone()))?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| Error::Url(url.to_string()))?;
     let connector = TlsConnector::from(Arc::new(config));
     connector
         .connect(name, stream)
         .await
         .map_err(|source| Error::Connect {
-            url: url.clone(),
+            url: url.to_string(),
             source,
         })
 }
 
 fn roots(question: &Question) -> Result<rustls::RootCertStore, Error> {
-    let mut roots =
-        rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let mut roots: rustls::RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
     if let Some(path) = &question.extra_ca_file {
         let unreadable = |source| Error::Roots {
             path: path.clone(),
@@ -243,7 +242,7 @@ async fn request(
     url: &Url,
 ) -> Result<http::StatusCode, Error> {
     let failed = |source| Error::Http {
-        url: url.clone(),
+        url: url.to_string(),
         source,
     };
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
@@ -257,7 +256,7 @@ async fn request(
         )
         .header(http::header::CONNECTION, "close")
         .body(Empty::<bytes::Bytes>::new())
-        .map_err(|_| Error::Url(url.clone()))?;
+        .map_err(|_| Error::Url(url.to_string()))?;
     let mut connection = std::pin::pin!(connection);
     let mut answer = std::pin::pin!(sender.send_request(request));
     tokio::select! {

@@ -132,7 +132,7 @@ mod tests {
     fn a_part_can_take_readiness_back() {
         let readiness = Readiness::new();
         assert!(readiness.is_ready());
-        let guard = readiness.clone().guard("policy is missing");
+        let guard = readiness.guard("policy is missing");
         assert!(!readiness.is_ready());
         drop(guard);
         assert!(readiness.is_ready());
@@ -153,7 +153,7 @@ mod tests {
         let readiness = Readiness::new();
         let guard = readiness.guard("starting");
         let waiter = readiness.clone();
-        let (_, ()) = tokio::join!(waiter.ready(), async { drop(guard) });
+        tokio::join!(waiter.ready(), async { drop(guard) });
         assert!(readiness.is_ready());
     }
 }
