@@ -49,8 +49,9 @@ impl Issuer {
     /// # Errors
     /// [`Failed`] without randomness.
     pub fn new_key() -> Result<Secret<Vec<u8>>, Failed> {
-        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
-            .map_err(|_| Failed)?;
+        let document =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+                .map_err(|_| Failed)?;
         Ok(Secret::new(document.as_ref().to_vec()))
     }
 
@@ -104,13 +105,18 @@ impl Issuer {
             jti: &grant.id.0,
             client_id: "user-generated",
         };
-        jsonwebtoken::encode(&header, &claims, &self.key).map(Secret::new).map_err(|_| Failed)
+        jsonwebtoken::encode(&header, &claims, &self.key)
+            .map(Secret::new)
+            .map_err(|_| Failed)
     }
 }
 
 impl fmt::Debug for Issuer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Issuer").field("kid", &self.public.kid).finish_non_exhaustive()
+        formatter
+            .debug_struct("Issuer")
+            .field("kid", &self.public.kid)
+            .finish_non_exhaustive()
     }
 }
 

@@ -69,7 +69,8 @@ impl Problem {
 
     /// Mistakes in a body, with a status of choice.
     pub fn fields(status: StatusCode, errors: Vec<FieldError>) -> Self {
-        let mut problem = Self::new(status).detail("the body has mistakes; each is listed under errors");
+        let mut problem =
+            Self::new(status).detail("the body has mistakes; each is listed under errors");
         problem.kind = "/problems/validation";
         problem.title = Cow::Borrowed("Validation failed");
         problem.errors = errors;
@@ -105,7 +106,9 @@ impl Problem {
 
     /// Worth another try in some seconds: 429 or 503.
     pub fn later(status: StatusCode, seconds: u64, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(status).detail(detail).header(RETRY_AFTER, HeaderValue::from(seconds))
+        Self::new(status)
+            .detail(detail)
+            .header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
     /// 500, without a word on why.
@@ -137,7 +140,10 @@ impl Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.extend(self.headers);
         response
@@ -152,7 +158,13 @@ impl IntoResponse for Problem {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn status_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn status_number<S: serde::Serializer>(
+    status: &StatusCode,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_u16(status.as_u16())
 }

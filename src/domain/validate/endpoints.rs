@@ -33,9 +33,12 @@ pub(super) fn read(fields: &mut Fields<'_>, default_host: &str, transports: &[Tr
         mcp: url(fields, "mcp_endpoint"),
         sse: url(fields, "sse_endpoint"),
     };
-    let stdio_only = !transports.is_empty() && transports.iter().all(|one| *one == Transport::Stdio);
+    let stdio_only =
+        !transports.is_empty() && transports.iter().all(|one| *one == Transport::Stdio);
     let tried = ["proxy_pass_url", "mcp_endpoint", "port", "host", "protocol"];
-    let tried = tried.into_iter().any(|name| fields.raw(name).is_some_and(|value| !value.is_null()));
+    let tried = tried
+        .into_iter()
+        .any(|name| fields.raw(name).is_some_and(|value| !value.is_null()));
     if !tried && !stdio_only {
         fields.wrong(
             "proxy_pass_url",
@@ -69,16 +72,22 @@ fn short(fields: &mut Fields<'_>, default_host: &str) -> Option<UpstreamUrl> {
     let port = fields.optional_integer("port", 1, 65_535);
     let host = fields.raw("host").filter(|value| !value.is_null());
     let protocol = fields.raw("protocol").filter(|value| !value.is_null());
-    let has_url = fields.raw("proxy_pass_url").is_some_and(|value| !value.is_null());
+    let has_url = fields
+        .raw("proxy_pass_url")
+        .is_some_and(|value| !value.is_null());
     let given = ["port", "host", "protocol"].into_iter();
-    let given: Vec<_> =
-        given.filter(|name| fields.raw(name).is_some_and(|value| !value.is_null())).collect();
+    let given: Vec<_> = given
+        .filter(|name| fields.raw(name).is_some_and(|value| !value.is_null()))
+        .collect();
     if given.is_empty() {
         return None;
     }
     if has_url {
         for name in given {
-            fields.wrong(name, "cannot stand beside proxy_pass_url; leave one of them out");
+            fields.wrong(
+                name,
+                "cannot stand beside proxy_pass_url; leave one of them out",
+            );
         }
         return None;
     }
@@ -100,7 +109,11 @@ fn short(fields: &mut Fields<'_>, default_host: &str) -> Option<UpstreamUrl> {
         }
     };
     let (port, protocol, host) = (port?, protocol?, host?);
-    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
+    let host = if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    };
     match UpstreamUrl::parse(&format!("{protocol}://{host}:{port}/")) {
         Ok(url) => Some(url),
         Err(_) => {
@@ -113,7 +126,9 @@ fn short(fields: &mut Fields<'_>, default_host: &str) -> Option<UpstreamUrl> {
 fn is_host(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 253
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']'))
+        && text.bytes().all(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']')
+        })
 }
 
 const MAX_LENGTH: usize = 2_048;
