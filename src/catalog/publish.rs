@@ -25,7 +25,10 @@ pub struct Publisher {
 impl Publisher {
     /// With the gateways of this process.
     pub fn new(sinks: Vec<Arc<dyn SnapshotSink>>) -> Self {
-        Self { sinks, current: watch::Sender::new(None) }
+        Self {
+            sinks,
+            current: watch::Sender::new(None),
+        }
     }
 
     /// Replaces the snapshot. One that is not newer, within the same cluster, is ignored.
@@ -88,6 +91,9 @@ fn announce(old: Option<&Snapshot>, new: &Snapshot) {
 
 impl fmt::Debug for Publisher {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Publisher").field("sinks", &self.sinks.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Publisher")
+            .field("sinks", &self.sinks.len())
+            .finish_non_exhaustive()
     }
 }

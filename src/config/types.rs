@@ -22,7 +22,10 @@ impl Period {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let digits = text.trim().find(|c: char| !c.is_ascii_digit()).unwrap_or(text.trim().len());
+        let digits = text
+            .trim()
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.trim().len());
         let (number, unit) = text.trim().split_at_checked(digits)?;
         let number: u64 = number.parse().ok()?;
         let millis = match unit.trim() {
@@ -64,7 +67,8 @@ impl<'de> Deserialize<'de> for Period {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Period, E> {
-                Period::parse(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+                Period::parse(text)
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
             }
         }
         deserializer.deserialize_any(Visitor)
@@ -87,7 +91,10 @@ impl ByteSize {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let digits = text.trim().find(|c: char| !c.is_ascii_digit()).unwrap_or(text.trim().len());
+        let digits = text
+            .trim()
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.trim().len());
         let (number, unit) = text.trim().split_at_checked(digits)?;
         let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
             "" | "b" => 1,
@@ -127,7 +134,8 @@ impl<'de> Deserialize<'de> for ByteSize {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<ByteSize, E> {
-                ByteSize::parse(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+                ByteSize::parse(text)
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
             }
         }
         deserializer.deserialize_any(Visitor)
@@ -165,11 +173,13 @@ impl<'de> Deserialize<'de> for Bind {
         if text.eq_ignore_ascii_case("off") {
             return Ok(Self(None));
         }
-        text.parse().map(|address| Self(Some(address))).map_err(|_| {
-            de::Error::invalid_value(
-                de::Unexpected::Str(&text),
-                &"an IP address and port such as 127.0.0.1:8080 or [::]:443, or \"off\"",
-            )
-        })
+        text.parse()
+            .map(|address| Self(Some(address)))
+            .map_err(|_| {
+                de::Error::invalid_value(
+                    de::Unexpected::Str(&text),
+                    &"an IP address and port such as 127.0.0.1:8080 or [::]:443, or \"off\"",
+                )
+            })
     }
 }

@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Behaviour of the parts through their public faces.
 #![expect(
     clippy::unwrap_used,
@@ -11,3 +12,6 @@ mod architecture;
 mod openapi;
 mod registry;
 mod support;
+=======
+fn main() {}
+>>>>>>> main
