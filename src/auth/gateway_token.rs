@@ -15,7 +15,11 @@ impl GatewayTokens {
     /// # Errors
     /// [`TooShort`] where one could be guessed.
     pub fn parse(list: &str) -> Result<Self, TooShort> {
-        let tokens: Vec<&str> = list.split(',').map(str::trim).filter(|token| !token.is_empty()).collect();
+        let tokens: Vec<&str> = list
+            .split(',')
+            .map(str::trim)
+            .filter(|token| !token.is_empty())
+            .collect();
         if tokens.is_empty() || tokens.iter().any(|token| token.len() < MIN_LENGTH) {
             return Err(TooShort);
         }
@@ -25,7 +29,9 @@ impl GatewayTokens {
     /// Whether this is one of them, in constant time.
     pub fn contains(&self, token: &str) -> bool {
         let shown = hash(token);
-        self.0.iter().fold(false, |found, known| verify_slices_are_equal(known, &shown).is_ok() | found)
+        self.0.iter().fold(false, |found, known| {
+            verify_slices_are_equal(known, &shown).is_ok() | found
+        })
     }
 }
 
@@ -59,7 +65,11 @@ mod tests {
         let (old, new) = ("a".repeat(32), "b".repeat(32));
         let tokens = GatewayTokens::parse(&format!("{old}, {new}")).unwrap();
         assert!(tokens.contains(&old) && tokens.contains(&new));
-        assert!(!tokens.contains(&"c".repeat(32)) && !tokens.contains("") && !tokens.contains(&format!("{old},{new}")));
+        assert!(
+            !tokens.contains(&"c".repeat(32))
+                && !tokens.contains("")
+                && !tokens.contains(&format!("{old},{new}"))
+        );
         assert!(!GatewayTokens::default().contains(""));
     }
 

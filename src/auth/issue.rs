@@ -40,7 +40,7 @@ pub struct Grant<'a> {
 pub struct Issuer {
     key: EncodingKey,
     public: TokenKey,
-    issuer: String,
+    name: String,
 }
 
 impl Issuer {
@@ -49,8 +49,9 @@ impl Issuer {
     /// # Errors
     /// [`Failed`] without randomness.
     pub fn new_key() -> Result<Secret<Vec<u8>>, Failed> {
-        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
-            .map_err(|_| Failed)?;
+        let document =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+                .map_err(|_| Failed)?;
         Ok(Secret::new(document.as_ref().to_vec()))
     }
 
@@ -70,7 +71,7 @@ impl Issuer {
         Ok(Self {
             key: EncodingKey::from_ec_der(key.expose()),
             public: TokenKey { kid, x, y },
-            issuer: issuer.to_owned(),
+            name: issuer.to_owned(),
         })
     }
 
@@ -81,7 +82,7 @@ impl Issuer {
 
     /// The `iss` of every token.
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        &self.name
     }
 
     /// Makes a token.
@@ -93,7 +94,7 @@ impl Issuer {
         header.typ = Some("at+jwt".to_owned());
         header.kid = Some(self.public.kid.clone());
         let claims = Claims {
-            iss: &self.issuer,
+            iss: &self.name,
             aud: AUDIENCE,
             sub: grant.username,
             preferred_username: grant.username,
@@ -104,13 +105,18 @@ impl Issuer {
             jti: &grant.id.0,
             client_id: "user-generated",
         };
-        jsonwebtoken::encode(&header, &claims, &self.key).map(Secret::new).map_err(|_| Failed)
+        jsonwebtoken::encode(&header, &claims, &self.key)
+            .map(Secret::new)
+            .map_err(|_| Failed)
     }
 }
 
 impl fmt::Debug for Issuer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Issuer").field("kid", &self.public.kid).finish_non_exhaustive()
+        formatter
+            .debug_struct("Issuer")
+            .field("kid", &self.public.kid)
+            .finish_non_exhaustive()
     }
 }
 

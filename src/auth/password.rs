@@ -20,7 +20,10 @@ impl PasswordHash {
     pub fn new(password: &str) -> Result<Self, Failed> {
         let mut salt = [0; 16];
         aws_lc_rs::rand::fill(&mut salt).map_err(|_| Failed)?;
-        Ok(Self { hash: derive(password, &salt)?, salt })
+        Ok(Self {
+            hash: derive(password, &salt)?,
+            salt,
+        })
     }
 
     /// Whether it is this password; as slow as hashing, whatever the answer.
@@ -46,7 +49,9 @@ pub struct Failed;
 
 fn derive(password: &str, salt: &[u8]) -> Result<[u8; 32], Failed> {
     let mut hash = [0; 32];
-    Argon2::default().hash_password_into(password.as_bytes(), salt, &mut hash).map_err(|_| Failed)?;
+    Argon2::default()
+        .hash_password_into(password.as_bytes(), salt, &mut hash)
+        .map_err(|_| Failed)?;
     Ok(hash)
 }
 
@@ -60,6 +65,10 @@ mod tests {
         assert!(hash.verify("correct horse").unwrap());
         assert!(!hash.verify("correct horse ").unwrap());
         assert!(!hash.verify("").unwrap());
-        assert_ne!(hash.hash, PasswordHash::new("correct horse").unwrap().hash, "salted");
+        assert_ne!(
+            hash.hash,
+            PasswordHash::new("correct horse").unwrap().hash,
+            "salted"
+        );
     }
 }

@@ -35,7 +35,11 @@ pub struct FieldError {
 impl FieldError {
     /// A mistake at a JSON pointer.
     pub fn new(field: impl Into<String>, value: &Value, rule: impl Into<String>) -> Self {
-        Self { field: field.into(), value: fields::shown(value), rule: rule.into() }
+        Self {
+            field: field.into(),
+            value: fields::shown(value),
+            rule: rule.into(),
+        }
     }
 }
 
@@ -84,7 +88,9 @@ pub fn definition(body: &Value, context: &Context<'_>) -> Result<Validated, Vec<
     let headers = headers::read(&mut fields, &urls, context.existing);
     let definition = path.map(|path| ServerDefinition {
         server_name: name.unwrap_or_default(),
-        description: fields.text("description", Text::lines(4_000)).unwrap_or_default(),
+        description: fields
+            .text("description", Text::lines(4_000))
+            .unwrap_or_default(),
         proxy_pass_url: urls.base,
         transport: transport(&mut fields),
         supported_transports: transports,
@@ -94,7 +100,9 @@ pub fn definition(body: &Value, context: &Context<'_>) -> Result<Validated, Vec<
         auth_provider: fields.optional_text("auth_provider", Text::line(100)),
         headers,
         tags: tags(&mut fields),
-        license: fields.text("license", Text::line(200)).unwrap_or_else(|| "N/A".to_owned()),
+        license: fields
+            .text("license", Text::line(200))
+            .unwrap_or_else(|| "N/A".to_owned()),
         num_stars: stars(&mut fields),
         is_python: fields.flag("is_python").unwrap_or(false),
         tool_list: tools(&mut fields, context),
@@ -102,7 +110,9 @@ pub fn definition(body: &Value, context: &Context<'_>) -> Result<Validated, Vec<
         public: fields.flag("public").unwrap_or(false),
         passthrough: fields.flag("passthrough").unwrap_or(false),
         forward_authorization: fields.flag("forward_authorization").unwrap_or(false),
-        timeout: fields.optional_integer("timeout", 1, 86_400).and_then(|n| u32::try_from(n).ok()),
+        timeout: fields
+            .optional_integer("timeout", 1, 86_400)
+            .and_then(|n| u32::try_from(n).ok()),
         tls: tls(&mut fields),
         metadata: metadata(&mut fields),
         path,
@@ -113,7 +123,10 @@ pub fn definition(body: &Value, context: &Context<'_>) -> Result<Validated, Vec<
     }
     let ignored = unknown(&mut fields, context.source);
     match (definition, fields.into_errors()) {
-        (Some(definition), errors) if errors.is_empty() => Ok(Validated { definition, ignored }),
+        (Some(definition), errors) if errors.is_empty() => Ok(Validated {
+            definition,
+            ignored,
+        }),
         (_, errors) => Err(errors),
     }
 }
@@ -126,7 +139,12 @@ fn judge_rest(fields: &mut Fields<'_>, context: &Context<'_>) {
     tags(fields);
     fields.text("license", Text::line(200));
     stars(fields);
-    for flag in ["is_python", "public", "passthrough", "forward_authorization"] {
+    for flag in [
+        "is_python",
+        "public",
+        "passthrough",
+        "forward_authorization",
+    ] {
         fields.flag(flag);
     }
     tools(fields, context);
@@ -163,7 +181,10 @@ fn path(fields: &mut Fields<'_>, context: &Context<'_>) -> Option<ServerPath> {
         (None, Some(Value::String(name))) => match ServerPath::parse(name) {
             Ok(path) => Some(path),
             Err(rule) => {
-                fields.wrong("name", format!("cannot serve as path ({rule}); give path as well"));
+                fields.wrong(
+                    "name",
+                    format!("cannot serve as path ({rule}); give path as well"),
+                );
                 return None;
             }
         },
@@ -172,9 +193,17 @@ fn path(fields: &mut Fields<'_>, context: &Context<'_>) -> Option<ServerPath> {
             return None;
         }
     };
-    let Some(existing) = context.existing else { return written };
+    let Some(existing) = context.existing else {
+        return written;
+    };
     if written.as_ref().is_some_and(|path| *path != existing.path) {
-        fields.wrong("path", format!("must be {}, the id in the URL; to move a server, add it anew", existing.path));
+        fields.wrong(
+            "path",
+            format!(
+                "must be {}, the id in the URL; to move a server, add it anew",
+                existing.path
+            ),
+        );
     }
     Some(existing.path.clone())
 }
@@ -208,17 +237,33 @@ fn transport_named(text: &str) -> Option<Transport> {
 }
 
 fn transport(fields: &mut Fields<'_>) -> String {
-    fields.one_of("transport", &["auto", "streamable-http", "sse", "stdio"]).unwrap_or("auto").to_owned()
+    fields
+        .one_of("transport", &["auto", "streamable-http", "sse", "stdio"])
+        .unwrap_or("auto")
+        .to_owned()
 }
 
 fn auth_type(fields: &mut Fields<'_>) -> String {
-    let written = fields.one_of("auth_type", &["none", "oauth", "api_key", "api-key", "bearer"]);
-    written.map_or("none", |text| if text == "api-key" { "api_key" } else { text }).to_owned()
+    let written = fields.one_of(
+        "auth_type",
+        &["none", "oauth", "api_key", "api-key", "bearer"],
+    );
+    written
+        .map_or(
+            "none",
+            |text| if text == "api-key" { "api_key" } else { text },
+        )
+        .to_owned()
 }
 
 fn tags(fields: &mut Fields<'_>) -> Vec<String> {
     let mut tags: Vec<String> = Vec::new();
-    for (index, item) in fields.list("tags", 50).unwrap_or_default().iter().enumerate() {
+    for (index, item) in fields
+        .list("tags", 50)
+        .unwrap_or_default()
+        .iter()
+        .enumerate()
+    {
         match Text::line(100).required().check(item) {
             Ok(tag) if tags.contains(&tag) => {}
             Ok(tag) => tags.push(tag),
@@ -253,7 +298,10 @@ fn enabled(fields: &mut Fields<'_>, context: &Context<'_>) -> bool {
 /// Written by people only in files; a request keeps what is known.
 fn tools(fields: &mut Fields<'_>, context: &Context<'_>) -> Vec<ToolEntry> {
     if context.source == Source::Api {
-        return context.existing.map(|existing| existing.tool_list.clone()).unwrap_or_default();
+        return context
+            .existing
+            .map(|existing| existing.tool_list.clone())
+            .unwrap_or_default();
     }
     let items = fields.list("tool_list", MAX_TOOLS).unwrap_or_default();
     for (index, item) in items.iter().enumerate() {
@@ -275,13 +323,19 @@ fn tools(fields: &mut Fields<'_>, context: &Context<'_>) -> Vec<ToolEntry> {
 fn tls(fields: &mut Fields<'_>) -> Option<UpstreamTls> {
     let value = fields.raw("tls").filter(|value| !value.is_null())?;
     let Value::Object(map) = value else {
-        fields.wrong("tls", "must be an object with ca (PEM) and insecure (true or false)");
+        fields.wrong(
+            "tls",
+            "must be an object with ca (PEM) and insecure (true or false)",
+        );
         return None;
     };
     let mut inner = Fields::below(map, "/tls");
     let insecure = inner.flag("insecure").unwrap_or(false);
     let ca = inner.optional_text("ca", Text::lines(65_536));
-    if ca.as_deref().is_some_and(|pem| !is_pem_of_certificates(pem)) {
+    if ca
+        .as_deref()
+        .is_some_and(|pem| !is_pem_of_certificates(pem))
+    {
         inner.wrong("ca", "must hold one or more certificates in PEM form");
     }
     for unknown in inner.unknown() {
@@ -309,7 +363,9 @@ fn metadata(fields: &mut Fields<'_>) -> BTreeMap<String, Value> {
             if fields::size(value) > 65_536 {
                 fields.wrong("metadata", "must be at most 64 KiB");
             }
-            map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+            map.iter()
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect()
         }
         Some(_) => {
             fields.wrong("metadata", "must be an object");
@@ -329,7 +385,10 @@ fn unknown(fields: &mut Fields<'_>, source: Source) -> Vec<String> {
         } else if source == Source::File {
             ignored.push(name);
         } else {
-            fields.wrong(&name, format!("is not a field of a server definition{}", hint(&name)));
+            fields.wrong(
+                &name,
+                format!("is not a field of a server definition{}", hint(&name)),
+            );
         }
     }
     ignored
@@ -347,18 +406,45 @@ fn hint(name: &str) -> &'static str {
 
 /// Kept by the registry itself; in a written body they are ignored.
 const READ_ONLY: &[&str] = &[
-    "id", "created_at", "updated_at", "created_by", "updated_by", "health", "num_tools", "tool_list",
-    "is_enabled", "registered_at", "registered_by",
+    "id",
+    "created_at",
+    "updated_at",
+    "created_by",
+    "updated_by",
+    "health",
+    "num_tools",
+    "tool_list",
+    "is_enabled",
+    "registered_at",
+    "registered_by",
 ];
 
 /// Fields of newer versions whose silent loss would expose a server or a credential.
 const REFUSED: &[(&str, &str)] = &[
-    ("visibility", "is not supported: scopes decide who may use a server; leave the field out and limit access by scopes, or set enabled to false"),
-    ("allowed_groups", "is not supported: scopes decide who may use a server; leave the field out and limit access by scopes, or set enabled to false"),
-    ("auth_credential", "is not supported: put the credential into headers, where it is sealed"),
-    ("auth_credential_encrypted", "cannot be read here: write the credential into headers, where it is sealed anew"),
-    ("custom_headers", "is not supported: write them into headers, where they are sealed"),
-    ("custom_headers_encrypted", "cannot be read here: write them into headers, where they are sealed anew"),
+    (
+        "visibility",
+        "is not supported: scopes decide who may use a server; leave the field out and limit access by scopes, or set enabled to false",
+    ),
+    (
+        "allowed_groups",
+        "is not supported: scopes decide who may use a server; leave the field out and limit access by scopes, or set enabled to false",
+    ),
+    (
+        "auth_credential",
+        "is not supported: put the credential into headers, where it is sealed",
+    ),
+    (
+        "auth_credential_encrypted",
+        "cannot be read here: write the credential into headers, where it is sealed anew",
+    ),
+    (
+        "custom_headers",
+        "is not supported: write them into headers, where they are sealed",
+    ),
+    (
+        "custom_headers_encrypted",
+        "cannot be read here: write them into headers, where they are sealed anew",
+    ),
 ];
 
 const MAX_TOOLS: usize = 1_000;

@@ -87,12 +87,21 @@ impl Guard {
     fn next_id(&self) -> String {
         let mut id = String::with_capacity(24);
         // Writing to a String does not fail.
-        let _ = write!(id, "{:016x}-{:x}", self.id_prefix, self.id_next.fetch_add(1, Ordering::Relaxed));
+        let _ = write!(
+            id,
+            "{:016x}-{:x}",
+            self.id_prefix,
+            self.id_next.fetch_add(1, Ordering::Relaxed)
+        );
         id
     }
 
     fn facts(&self, request: &Request) -> Result<Edge, Problem> {
-        let peer = request.extensions().get::<Peer>().copied().unwrap_or_default();
+        let peer = request
+            .extensions()
+            .get::<Peer>()
+            .copied()
+            .unwrap_or_default();
         let headers = request.headers();
         let via_gateway = headers
             .get("x-gateway-authorization")
@@ -112,8 +121,11 @@ impl Guard {
                 .and_then(|list| self.client_of(list, via_gateway))
                 .or_else(|| forwarded("x-real-ip").and_then(|text| text.trim().parse().ok()))
                 .or(address),
-            https: forwarded("x-forwarded-proto").map_or(peer.tls, |scheme| scheme.eq_ignore_ascii_case("https")),
-            host: forwarded("x-forwarded-host").map_or_else(|| called_host(request), Ok)?.into(),
+            https: forwarded("x-forwarded-proto")
+                .map_or(peer.tls, |scheme| scheme.eq_ignore_ascii_case("https")),
+            host: forwarded("x-forwarded-host")
+                .map_or_else(|| called_host(request), Ok)?
+                .into(),
             via_gateway,
             same_origin: None,
         };
@@ -122,7 +134,9 @@ impl Guard {
 
     /// The last address that a trusted proxy has added for a peer that is none of them.
     fn client_of(&self, list: &str, via_gateway: bool) -> Option<IpAddr> {
-        let mut addresses = list.rsplit(',').map_while(|one| one.trim().parse::<IpAddr>().ok());
+        let mut addresses = list
+            .rsplit(',')
+            .map_while(|one| one.trim().parse::<IpAddr>().ok());
         if via_gateway {
             // Our gateway replaces the list: what is first there is the client.
             return addresses.last();
@@ -155,7 +169,8 @@ impl Guard {
         }
         if let Some(origin) = headers.get(header::ORIGIN) {
             let ours = origin.to_str().is_ok_and(|origin| {
-                self.hosts.allows_origin(origin, facts.scheme(), &facts.host)
+                self.hosts
+                    .allows_origin(origin, facts.scheme(), &facts.host)
             });
             if !ours {
                 return Err(Problem::forbidden(
@@ -173,11 +188,25 @@ pub async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: 
     let method = request.method().clone();
     let facts = match guard.facts(&request) {
         Ok(facts) => facts,
-        Err(problem) => return finish(problem.into_response(), &method, &guard.next_id(), false, ""),
+        Err(problem) => {
+            return finish(
+                problem.into_response(),
+                &method,
+                &guard.next_id(),
+                false,
+                "",
+            );
+        }
     };
     request.extensions_mut().insert(facts.clone());
     let response = caught(next.run(request), &facts.request_id).await;
-    finish(response, &method, &facts.request_id, facts.https, &facts.host)
+    finish(
+        response,
+        &method,
+        &facts.request_id,
+        facts.https,
+        &facts.host,
+    )
 }
 
 /// A handler's panic must not take the connection's other requests with it.
@@ -195,7 +224,13 @@ async fn caught(run: impl Future<Output = Response>, request_id: &str) -> Respon
     .await
 }
 
-fn finish(response: Response, method: &Method, request_id: &str, https: bool, host: &str) -> Response {
+fn finish(
+    response: Response,
+    method: &Method,
+    request_id: &str,
+    https: bool,
+    host: &str,
+) -> Response {
     let mut response = completed(response, method, request_id);
     let html = response
         .headers()
@@ -205,16 +240,28 @@ fn finish(response: Response, method: &Method, request_id: &str, https: bool, ho
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, id);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("same-origin"),
+    );
     if html {
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(PAGE_POLICY),
+        );
         headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
         // Never for names that other programs on the machine share.
         let name = host_name(host).unwrap_or("");
         if https && !name.ends_with("localhost") && name.parse::<IpAddr>().is_err() {
-            headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+            headers.insert(
+                header::STRICT_TRANSPORT_SECURITY,
+                HeaderValue::from_static("max-age=31536000"),
+            );
         }
     }
     response
@@ -231,7 +278,8 @@ fn completed(mut response: Response, method: &Method, request_id: &str) -> Respo
         (StatusCode::METHOD_NOT_ALLOWED, Some(allow)) => {
             let mut allow = allow.as_bytes().to_vec();
             allow.extend_from_slice(b",OPTIONS");
-            let allow = HeaderValue::from_maybe_shared(allow).unwrap_or(HeaderValue::from_static("OPTIONS"));
+            let allow = HeaderValue::from_maybe_shared(allow)
+                .unwrap_or(HeaderValue::from_static("OPTIONS"));
             if method == Method::OPTIONS {
                 return (StatusCode::NO_CONTENT, [(header::ALLOW, allow)]).into_response();
             }
@@ -240,19 +288,26 @@ fn completed(mut response: Response, method: &Method, request_id: &str) -> Respo
                 .header(header::ALLOW, allow)
                 .render(request_id)
         }
-        _ if (status.is_client_error() || status.is_server_error())
-            && !response.headers().contains_key(header::CONTENT_TYPE) =>
-        {
+        _ if (status.is_client_error() || status.is_server_error()) && is_bare(&response) => {
             Problem::new(status).render(request_id)
         }
         _ => response,
     }
 }
 
+/// The framework's own errors have no body, or one line of text.
+fn is_bare(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"))
+}
+
 /// The token of a `Bearer` credential.
 pub fn bearer(value: &HeaderValue) -> Option<&str> {
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim())
+        .filter(|token| !token.is_empty())
 }
 
 fn called_host(request: &Request) -> Result<&str, Problem> {
@@ -269,12 +324,18 @@ fn called_host(request: &Request) -> Result<&str, Problem> {
 }
 
 fn last<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok())
+    headers
+        .get_all(name)
+        .iter()
+        .next_back()
+        .and_then(|value| value.to_str().ok())
 }
 
 fn is_request_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 /// Names a request in answers and logs.

@@ -5,7 +5,9 @@ use axum::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 
 /// Whether the client already has this representation.
 pub fn none_match_hits(headers: &HeaderMap, etag: &str) -> bool {
-    any(headers, &IF_NONE_MATCH, |tag| tag == "*" || weak(tag) == weak(etag))
+    any(headers, &IF_NONE_MATCH, |tag| {
+        tag == "*" || weak(tag) == weak(etag)
+    })
 }
 
 /// The `If-Match` of a request.
@@ -26,7 +28,9 @@ impl IfMatch {
 
     /// Whether the request may go on: absent, or names this representation.
     pub fn passes(&self, etag: &str) -> bool {
-        self.0.as_ref().is_none_or(|tags| tags.iter().any(|tag| tag == "*" || tag == etag))
+        self.0
+            .as_ref()
+            .is_none_or(|tags| tags.iter().any(|tag| tag == "*" || tag == etag))
     }
 }
 
@@ -59,7 +63,10 @@ mod tests {
     #[test]
     fn compares_weakly_for_reading_and_strongly_for_writing() {
         for value in ["\"a\"", "W/\"a\"", "\"b\", \"a\"", "*"] {
-            assert!(none_match_hits(&headers(IF_NONE_MATCH, value), "\"a\""), "{value}");
+            assert!(
+                none_match_hits(&headers(IF_NONE_MATCH, value), "\"a\""),
+                "{value}"
+            );
         }
         assert!(!none_match_hits(&headers(IF_NONE_MATCH, "\"b\""), "\"a\""));
         assert!(!none_match_hits(&HeaderMap::new(), "\"a\""));

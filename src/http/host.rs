@@ -24,7 +24,11 @@ impl HostRules {
     pub fn new(config: &HttpConfig, machine: Option<&str>, loopback: bool) -> Self {
         let public = [&config.public_url, &config.gateway_public_url];
         let public: Vec<&Url> = public.into_iter().flatten().collect();
-        let mut hosts: BTreeSet<String> = config.allowed_hosts.iter().map(|host| normal(host)).collect();
+        let mut hosts: BTreeSet<String> = config
+            .allowed_hosts
+            .iter()
+            .map(|host| normal(host))
+            .collect();
         let open = hosts.is_empty() && public.is_empty() && !loopback;
         hosts.insert("localhost".to_owned());
         hosts.extend(machine.map(normal));
@@ -35,12 +39,19 @@ impl HostRules {
             .map(|origin| origin.trim_end_matches('/').to_ascii_lowercase())
             .collect();
         origins.extend(public.iter().map(|url| url.origin().ascii_serialization()));
-        Self { hosts, origins, open, warned: AtomicBool::new(false) }
+        Self {
+            hosts,
+            origins,
+            open,
+            warned: AtomicBool::new(false),
+        }
     }
 
     /// Whether we serve under this `Host` (with or without port).
     pub fn allows_host(&self, host: &str) -> bool {
-        let Some(name) = host_name(host) else { return false };
+        let Some(name) = host_name(host) else {
+            return false;
+        };
         if is_address(name) || self.hosts.contains(&normal(name)) || is_local_name(name) {
             return true;
         }
@@ -59,8 +70,14 @@ impl HostRules {
         if self.origins.contains(&origin) {
             return true;
         }
-        let Some((origin_scheme, authority)) = origin.split_once("://") else { return false };
-        let default = if origin_scheme == "https" { ":443" } else { ":80" };
+        let Some((origin_scheme, authority)) = origin.split_once("://") else {
+            return false;
+        };
+        let default = if origin_scheme == "https" {
+            ":443"
+        } else {
+            ":80"
+        };
         let plain = |text: &str| text.strip_suffix(default).unwrap_or(text).to_owned();
         origin_scheme == scheme && plain(authority) == plain(&host.to_ascii_lowercase())
     }
@@ -74,7 +91,9 @@ pub fn host_name(host: &str) -> Option<&str> {
             address.parse::<Ipv6Addr>().ok()?;
             (address, port)
         }
-        None => host.split_once(':').map_or((host, ""), |(name, _)| (name, host.get(name.len()..).unwrap_or(""))),
+        None => host.split_once(':').map_or((host, ""), |(name, _)| {
+            (name, host.get(name.len()..).unwrap_or(""))
+        }),
     };
     let port_is_fine = match port.strip_prefix(':') {
         Some(digits) => !digits.is_empty() && digits.parse::<u16>().is_ok(),
@@ -82,7 +101,9 @@ pub fn host_name(host: &str) -> Option<&str> {
     };
     let name_is_fine = !name.is_empty()
         && name.len() <= 255
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':'));
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':'));
     (port_is_fine && name_is_fine).then_some(name)
 }
 
@@ -116,14 +137,36 @@ mod tests {
 
     #[test]
     fn serves_addresses_own_names_and_what_is_configured() {
-        let rules = HostRules::new(&config(&["mcp.example"], Some("https://pub.example/base")), Some("box"), false);
+        let rules = HostRules::new(
+            &config(&["mcp.example"], Some("https://pub.example/base")),
+            Some("box"),
+            false,
+        );
         for host in [
-            "localhost", "localhost:7860", "127.0.0.1:7860", "[::1]:80", "10.1.2.3", "box", "BOX:1", "mcp.example",
-            "mcp.example.:443", "pub.example", "a.localhost",
+            "localhost",
+            "localhost:7860",
+            "127.0.0.1:7860",
+            "[::1]:80",
+            "10.1.2.3",
+            "box",
+            "BOX:1",
+            "mcp.example",
+            "mcp.example.:443",
+            "pub.example",
+            "a.localhost",
         ] {
             assert!(rules.allows_host(host), "{host}");
         }
-        for host in ["evil.example", "mcp.example.evil", "localhost.evil", "", "a b", "x@localhost", "localhost:x", "[::1"] {
+        for host in [
+            "evil.example",
+            "mcp.example.evil",
+            "localhost.evil",
+            "",
+            "a b",
+            "x@localhost",
+            "localhost:x",
+            "[::1",
+        ] {
             assert!(!rules.allows_host(host), "{host}");
         }
     }
@@ -132,7 +175,9 @@ mod tests {
     fn an_open_listener_without_names_serves_any_host() {
         assert!(HostRules::new(&config(&[], None), None, false).allows_host("whatever.example"));
         assert!(!HostRules::new(&config(&[], None), None, true).allows_host("whatever.example"));
-        assert!(!HostRules::new(&config(&["a"], None), None, false).allows_host("whatever.example"));
+        assert!(
+            !HostRules::new(&config(&["a"], None), None, false).allows_host("whatever.example")
+        );
     }
 
     #[test]

@@ -13,9 +13,16 @@ use serde_json::{Map, Number, Value};
 pub fn parse(text: &[u8]) -> Result<Value, Error> {
     let keys = Cell::new(0);
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let seed = Strict { depth: MAX_DEPTH, keys: &keys };
-    let value = seed.deserialize(&mut deserializer).map_err(|error| Error(error.to_string()))?;
-    deserializer.end().map_err(|error| Error(error.to_string()))?;
+    let seed = Strict {
+        depth: MAX_DEPTH,
+        keys: &keys,
+    };
+    let value = seed
+        .deserialize(&mut deserializer)
+        .map_err(|error| Error(error.to_string()))?;
+    deserializer
+        .end()
+        .map_err(|error| Error(error.to_string()))?;
     Ok(value)
 }
 
@@ -33,7 +40,9 @@ struct Strict<'k> {
 impl Strict<'_> {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         let depth = self.depth.checked_sub(1);
-        depth.map(|depth| Self { depth, ..self }).ok_or_else(|| E::custom("nested deeper than 64 levels"))
+        depth
+            .map(|depth| Self { depth, ..self })
+            .ok_or_else(|| E::custom("nested deeper than 64 levels"))
     }
 }
 
@@ -69,7 +78,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number out of range"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("a number out of range"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -98,7 +109,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
                 return Err(A::Error::custom("more than 10000 keys"));
             }
             if map.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("the key {key:?} is given twice")));
+                return Err(A::Error::custom(format_args!(
+                    "the key {key:?} is given twice"
+                )));
             }
             map.insert(key, entries.next_value_seed(inner)?);
         }
@@ -116,7 +129,10 @@ mod tests {
     #[test]
     fn reads_what_serde_json_reads() {
         let text = r#"{"a":[1,-2,3.5,null,true,"x\u00e9"],"b":{}}"#;
-        assert_eq!(parse(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+        assert_eq!(
+            parse(text.as_bytes()).unwrap(),
+            serde_json::from_str::<Value>(text).unwrap()
+        );
     }
 
     #[test]
@@ -125,10 +141,25 @@ mod tests {
         let keys: Vec<String> = (0..100_000).map(|n| format!("\"{n}\":0")).collect();
         let many = format!("{{{}}}", keys.join(","));
         for text in [
-            "", "{", "{\"a\":1", "{} {}", "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "1e999", "NaN", "\u{feff}{}",
-            "{\"x\":{\"y\":1,\"y\":1}}", "'a'", &deep, &many,
+            "",
+            "{",
+            "{\"a\":1",
+            "{} {}",
+            "{\"a\":1,\"a\":2}",
+            "{\"a\":1,\"\\u0061\":2}",
+            "1e999",
+            "NaN",
+            "\u{feff}{}",
+            "{\"x\":{\"y\":1,\"y\":1}}",
+            "'a'",
+            &deep,
+            &many,
         ] {
-            assert!(parse(text.as_bytes()).is_err(), "{}", text.chars().take(40).collect::<String>());
+            assert!(
+                parse(text.as_bytes()).is_err(),
+                "{}",
+                text.chars().take(40).collect::<String>()
+            );
         }
         assert!(parse(b"\"\xff\xfe\"").is_err());
         assert!(parse(("[".repeat(64) + &"]".repeat(64)).as_bytes()).is_ok());

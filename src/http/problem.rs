@@ -17,7 +17,7 @@ pub struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
     /// Short name of the kind.
-    title: Cow<'static, str>,
+    title: &'static str,
     /// HTTP status.
     #[serde(serialize_with = "status_number")]
     #[cfg_attr(feature = "registry", schema(value_type = u16))]
@@ -32,9 +32,14 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
     #[serde(skip)]
+    rest: Box<Rest>,
+}
+
+/// What is not part of the document.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Rest {
     headers: Vec<(HeaderName, HeaderValue)>,
     /// For the log only.
-    #[serde(skip)]
     cause: Option<String>,
 }
 
@@ -43,13 +48,12 @@ impl Problem {
     pub fn new(status: StatusCode) -> Self {
         Self {
             kind: "about:blank",
-            title: Cow::Borrowed(status.canonical_reason().unwrap_or("Error")),
+            title: status.canonical_reason().unwrap_or("Error"),
             status,
             detail: Cow::Borrowed(""),
             instance: None,
             errors: Vec::new(),
-            headers: Vec::new(),
-            cause: None,
+            rest: Box::default(),
         }
     }
 
@@ -63,15 +67,16 @@ impl Problem {
     /// Adds a header to the answer.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.rest.headers.push((name, value));
         self
     }
 
     /// Mistakes in a body, with a status of choice.
     pub fn fields(status: StatusCode, errors: Vec<FieldError>) -> Self {
-        let mut problem = Self::new(status).detail("the body has mistakes; each is listed under errors");
+        let mut problem =
+            Self::new(status).detail("the body has mistakes; each is listed under errors");
         problem.kind = "/problems/validation";
-        problem.title = Cow::Borrowed("Validation failed");
+        problem.title = "Validation failed";
         problem.errors = errors;
         problem
     }
@@ -105,7 +110,9 @@ impl Problem {
 
     /// Worth another try in some seconds: 429 or 503.
     pub fn later(status: StatusCode, seconds: u64, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(status).detail(detail).header(RETRY_AFTER, HeaderValue::from(seconds))
+        Self::new(status)
+            .detail(detail)
+            .header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
     /// 500, without a word on why.
@@ -119,7 +126,7 @@ impl Problem {
     pub fn caused_by(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
         let chain = std::iter::successors(Some(error), |error| error.source());
         let chain: Vec<String> = chain.map(ToString::to_string).collect();
-        self.cause = Some(chain.join(": "));
+        self.rest.cause = Some(chain.join(": "));
         self
     }
 
@@ -130,16 +137,19 @@ impl Problem {
 
     /// The complete answer.
     pub(super) fn render(mut self, request_id: &str) -> Response {
-        if let Some(cause) = self.cause.take() {
+        if let Some(cause) = self.rest.cause.take() {
             tracing::error!(request.id = request_id, error = cause, "a request failed");
         }
         self.instance = Some(request_id.to_owned());
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.extend(self.headers);
+        headers.extend(self.rest.headers);
         response
     }
 }
@@ -152,7 +162,13 @@ impl IntoResponse for Problem {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn status_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn status_number<S: serde::Serializer>(
+    status: &StatusCode,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_u16(status.as_u16())
 }

@@ -17,8 +17,13 @@ impl Query {
     pub fn parse(query: &str) -> Result<Self, Problem> {
         let mut parameters = BTreeMap::new();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-            if parameters.insert(name.clone().into_owned(), value.into_owned()).is_some() {
-                return Err(Problem::bad_request(format!("the parameter {name:?} is given twice")));
+            if parameters
+                .insert(name.clone().into_owned(), value.into_owned())
+                .is_some()
+            {
+                return Err(Problem::bad_request(format!(
+                    "the parameter {name:?} is given twice"
+                )));
             }
         }
         Ok(Self(parameters))
@@ -34,8 +39,12 @@ impl Query {
     /// # Errors
     /// 400 that says what it must be.
     pub fn value<T: FromStr>(&mut self, name: &str, rule: &str) -> Result<Option<T>, Problem> {
-        let Some(text) = self.text(name) else { return Ok(None) };
-        let value = text.parse().map_err(|_| Problem::bad_request(format!("the parameter {name} {rule}")))?;
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let value = text
+            .parse()
+            .map_err(|_| Problem::bad_request(format!("the parameter {name} {rule}")))?;
         Ok(Some(value))
     }
 
@@ -60,7 +69,9 @@ impl Query {
     /// 400 for a name that nobody took.
     pub fn end(self) -> Result<(), Problem> {
         match self.0.keys().next() {
-            Some(name) => Err(Problem::bad_request(format!("there is no parameter {name:?} here"))),
+            Some(name) => Err(Problem::bad_request(format!(
+                "there is no parameter {name:?} here"
+            ))),
             None => Ok(()),
         }
     }

@@ -54,7 +54,11 @@ pub(super) struct Effect {
 
 impl Effect {
     fn bump(&self) -> Bump {
-        if self.servers.is_empty() && self.revoked.is_none() { Bump::No } else { Bump::Yes }
+        if self.servers.is_empty() && self.revoked.is_none() {
+            Bump::No
+        } else {
+            Bump::Yes
+        }
     }
 }
 
@@ -63,8 +67,12 @@ impl Registry {
     pub(super) async fn change<W: Work>(&self, actor: &Actor, work: W) -> Result<W::Output, Error> {
         let registry = self.clone();
         let actor = actor.clone();
-        let task = self.0.tasks.spawn(async move { registry.change_now(&actor, &work).await });
-        task.await.map_err(|_| Error::Internal("the change ended early"))?
+        let task = self
+            .0
+            .tasks
+            .spawn(async move { registry.change_now(&actor, &work).await });
+        task.await
+            .map_err(|_| Error::Internal("the change ended early"))?
     }
 
     async fn change_now<W: Work>(&self, actor: &Actor, work: &W) -> Result<W::Output, Error> {
@@ -74,7 +82,8 @@ impl Registry {
             tries += 1;
             match self.try_change(actor, work).await {
                 // Another replica was faster: judge again what is there now.
-                Err(Error::Store(store::Error::Stale | store::Error::Exists)) if tries < MAX_TRIES => {}
+                Err(Error::Store(store::Error::Stale | store::Error::Exists))
+                    if tries < MAX_TRIES => {}
                 other => return other,
             }
         }
@@ -103,8 +112,14 @@ impl Registry {
             self.take_up(revision, &effect).await?;
         }
         for (action, subject) in &effect.audit {
-            tracing::info!(audit.action = action, audit.subject = subject, user.name = actor.username,
-                request.id = actor.request_id, revision = revision.0, "changed");
+            tracing::info!(
+                audit.action = action,
+                audit.subject = subject,
+                user.name = actor.username,
+                request.id = actor.request_id,
+                revision = revision.0,
+                "changed"
+            );
         }
         Ok(output)
     }
@@ -158,7 +173,13 @@ impl Registry {
         if cluster == before.cluster && revision == before.revision {
             return Ok(());
         }
-        let view = read_view(&mut *transaction, Some(&before), &before.access, self.0.clock.now()).await?;
+        let view = read_view(
+            &mut *transaction,
+            Some(&before),
+            &before.access,
+            self.0.clock.now(),
+        )
+        .await?;
         drop(transaction);
         self.use_view(view);
         Ok(())
@@ -187,7 +208,12 @@ pub(super) async fn read_view(
         servers.insert(path, entry);
     }
     let mut access = access.clone();
-    access.trust.revoked = transaction.tokens().revoked(now).await?.into_iter().collect();
+    access.trust.revoked = transaction
+        .tokens()
+        .revoked(now)
+        .await?
+        .into_iter()
+        .collect();
     Ok(View::new(cluster, revision, servers, Arc::new(access)))
 }
 

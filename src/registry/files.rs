@@ -16,9 +16,19 @@ pub(super) fn secret(path: &Path, bytes: usize) -> Result<(Secret<String>, bool)
     match read(path) {
         Ok(Some(text)) => return Ok((text, false)),
         Ok(None) => {}
-        Err(source) => return Err(Error { path: path.to_owned(), source }),
+        Err(source) => {
+            return Err(Error {
+                path: path.to_owned(),
+                source,
+            });
+        }
     }
-    make(path, bytes).map(|text| (text, true)).map_err(|source| Error { path: path.to_owned(), source })
+    make(path, bytes)
+        .map(|text| (text, true))
+        .map_err(|source| Error {
+            path: path.to_owned(),
+            source,
+        })
 }
 
 /// A new secret in place of the one that may be there.
@@ -35,7 +45,10 @@ fn read(path: &Path) -> std::io::Result<Option<Secret<String>>> {
     };
     let text = text.trim();
     if text.is_empty() {
-        return Err(std::io::Error::new(ErrorKind::InvalidData, "the file is empty; delete it to have a new one made"));
+        return Err(std::io::Error::new(
+            ErrorKind::InvalidData,
+            "the file is empty; delete it to have a new one made",
+        ));
     }
     Ok(Some(Secret::new(text.to_owned())))
 }
@@ -49,7 +62,12 @@ fn make(path: &Path, bytes: usize) -> std::io::Result<Secret<String>> {
         std::fs::create_dir_all(folder)?;
     }
     let beside = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
     file.write_all(text.as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()?;
@@ -78,9 +96,15 @@ mod tests {
         let path = folder.path().join("inner/token");
         let (first, made) = secret(&path, 32).unwrap();
         assert!(made && first.expose().len() >= 43);
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert_eq!(secret(&path, 32).unwrap(), (first, false));
-        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        assert_eq!(
+            std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1
+        );
     }
 
     #[test]

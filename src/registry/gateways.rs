@@ -56,7 +56,10 @@ impl Gateways {
     fn with<T>(&self, id: &str, now: Timestamp, act: impl FnOnce(&mut Known) -> T) -> T {
         let mut gateways = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if gateways.len() >= MAX_GATEWAYS && !gateways.contains_key(id) {
-            let oldest = gateways.iter().min_by_key(|(_, known)| known.seen_at).map(|(id, _)| id.clone());
+            let oldest = gateways
+                .iter()
+                .min_by_key(|(_, known)| known.seen_at)
+                .map(|(id, _)| id.clone());
             oldest.map(|id| gateways.remove(&id));
         }
         let known = gateways.entry(id.to_owned()).or_insert(Known {

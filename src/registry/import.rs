@@ -26,12 +26,17 @@ impl Registry {
     pub(super) async fn import(&self, folder: &Path) -> Result<(), Error> {
         let root = folder.to_owned();
         let reading = self.0.tasks.spawn_blocking(move || folder::read(&root));
-        let folder = reading.await.map_err(|_| Error::Internal("reading the definitions' folder ended early"))?;
+        let folder = reading
+            .await
+            .map_err(|_| Error::Internal("reading the definitions' folder ended early"))?;
         let candidates = candidates(&folder, &self.0.settings.default_host);
         if candidates.is_empty() {
             return Ok(());
         }
-        let actor = Actor { username: "import".to_owned(), request_id: "start".to_owned() };
+        let actor = Actor {
+            username: "import".to_owned(),
+            request_id: "start".to_owned(),
+        };
         let added = self.change(&actor, Import { candidates }).await?;
         tracing::info!(servers = added, "imported definitions from files");
         Ok(())
@@ -49,8 +54,14 @@ struct Candidate {
 fn candidates(folder: &Folder, default_host: &str) -> Vec<Candidate> {
     let mut by_path: BTreeMap<ServerPath, Candidate> = BTreeMap::new();
     for found in &folder.files {
-        let Some(definition) = definition(found, folder, default_host) else { continue };
-        let candidate = Candidate { file: found.name.clone(), hash: found.hash, definition };
+        let Some(definition) = definition(found, folder, default_host) else {
+            continue;
+        };
+        let candidate = Candidate {
+            file: found.name.clone(),
+            hash: found.hash,
+            definition,
+        };
         if let Some(earlier) = by_path.insert(candidate.definition.path.clone(), candidate) {
             tracing::warn!(
                 file = found.name,
@@ -67,7 +78,11 @@ fn definition(found: &Found, folder: &Folder, default_host: &str) -> Option<Serv
     let value = match &found.content {
         Ok(value) => value,
         Err(reason) => {
-            tracing::warn!(file = found.name, reason, "skipped a file: it cannot be read as JSON");
+            tracing::warn!(
+                file = found.name,
+                reason,
+                "skipped a file: it cannot be read as JSON"
+            );
             return None;
         }
     };
@@ -78,7 +93,11 @@ fn definition(found: &Found, folder: &Folder, default_host: &str) -> Option<Serv
         );
         return None;
     }
-    let context = Context { source: Source::File, default_host, existing: None };
+    let context = Context {
+        source: Source::File,
+        default_host,
+        existing: None,
+    };
     match validate::definition(value, &context) {
         Ok(mut validated) => {
             if !validated.ignored.is_empty() {
@@ -121,10 +140,20 @@ struct Import {
 impl Work for Import {
     type Output = usize;
 
-    async fn run(&self, transaction: &mut dyn Transaction, now: Timestamp) -> Result<(usize, Effect), Error> {
-        let known: BTreeMap<String, ImportedFile> =
-            transaction.imports().list().await?.into_iter().map(|file| (file.file.clone(), file)).collect();
-        let known_paths: BTreeSet<ServerPath> = known.values().map(|file| file.path.clone()).collect();
+    async fn run(
+        &self,
+        transaction: &mut dyn Transaction,
+        now: Timestamp,
+    ) -> Result<(usize, Effect), Error> {
+        let known: BTreeMap<String, ImportedFile> = transaction
+            .imports()
+            .list()
+            .await?
+            .into_iter()
+            .map(|file| (file.file.clone(), file))
+            .collect();
+        let known_paths: BTreeSet<ServerPath> =
+            known.values().map(|file| file.path.clone()).collect();
         let mut effect = Effect::default();
         for candidate in &self.candidates {
             let path = &candidate.definition.path;
@@ -132,7 +161,8 @@ impl Work for Import {
             if noted.is_some_and(|noted| noted.hash == candidate.hash && noted.path == *path) {
                 continue;
             }
-            let taken = known_paths.contains(path) || transaction.servers().find(path).await?.is_some();
+            let taken =
+                known_paths.contains(path) || transaction.servers().find(path).await?.is_some();
             if taken {
                 tracing::info!(
                     file = candidate.file,
@@ -149,7 +179,9 @@ impl Work for Import {
                     updated_by: "import".to_owned(),
                 };
                 transaction.servers().insert(&stored).await?;
-                effect.audit.push(("server.import", format!("{path} from {}", candidate.file)));
+                effect
+                    .audit
+                    .push(("server.import", format!("{path} from {}", candidate.file)));
                 effect.servers.push((path.clone(), Some(stored)));
             }
             let file = ImportedFile {
@@ -159,7 +191,10 @@ impl Work for Import {
             };
             transaction.imports().keep(&file).await?;
             if taken {
-                effect.audit.push(("server.import-skipped", format!("{path} from {}", candidate.file)));
+                effect.audit.push((
+                    "server.import-skipped",
+                    format!("{path} from {}", candidate.file),
+                ));
             }
         }
         Ok((effect.servers.len(), effect))

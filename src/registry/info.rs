@@ -122,7 +122,9 @@ impl HealthInfo {
     pub(super) fn new(health: &Health, enabled: bool) -> Self {
         Self {
             status: health.status_of(enabled),
-            checked_at: health.checked_at.map(crate::domain::time::Timestamp::to_rfc3339),
+            checked_at: health
+                .checked_at
+                .map(crate::domain::time::Timestamp::to_rfc3339),
             detail: health.detail.clone(),
         }
     }
@@ -132,7 +134,9 @@ impl ServerInfo {
     /// From what is stored and how the server is.
     pub(super) fn new(server: &StoredServer, health: &Health) -> Self {
         let definition = &server.definition;
-        let url = |url: &Option<crate::domain::endpoint::UpstreamUrl>| url.as_ref().map(ToString::to_string);
+        let url = |url: &Option<crate::domain::endpoint::UpstreamUrl>| {
+            url.as_ref().map(ToString::to_string)
+        };
         Self {
             id: definition.path.id().to_owned(),
             path: definition.path.to_string(),
@@ -145,7 +149,11 @@ impl ServerInfo {
             sse_endpoint: url(&definition.sse_endpoint),
             auth_type: definition.auth_type.clone(),
             auth_provider: definition.auth_provider.clone(),
-            headers: definition.headers.iter().map(|header| json!({ header.name.clone(): KEPT })).collect(),
+            headers: definition
+                .headers
+                .iter()
+                .map(|header| json!({ header.name.clone(): KEPT }))
+                .collect(),
             tags: definition.tags.clone(),
             license: definition.license.clone(),
             num_stars: number(definition.num_stars),
@@ -169,7 +177,14 @@ impl ServerInfo {
 }
 
 /// Whole numbers without a fraction.
-#[expect(clippy::cast_possible_truncation, reason = "validation bounds it to 0..=1e9, and the fraction is zero")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "validation bounds it to 0..=1e9, and the fraction is zero"
+)]
 pub(super) fn number(value: f64) -> Value {
-    if value.fract() == 0.0 { Value::from(value as i64) } else { Value::from(value) }
+    if value.fract() == 0.0 {
+        Value::from(value as i64)
+    } else {
+        Value::from(value)
+    }
 }

@@ -19,7 +19,10 @@ pub(super) struct Keys {
 }
 
 /// Reads the keys, making those that are not there yet; the caller commits.
-pub(super) async fn load(transaction: &mut dyn Transaction, cluster: &ClusterId) -> Result<Keys, anyhow::Error> {
+pub(super) async fn load(
+    transaction: &mut dyn Transaction,
+    cluster: &ClusterId,
+) -> Result<Keys, anyhow::Error> {
     let keys = transaction.keys();
     let signing = match keys.find(SIGNING).await? {
         Some(key) => key,
@@ -27,7 +30,10 @@ pub(super) async fn load(transaction: &mut dyn Transaction, cluster: &ClusterId)
     };
     let session = match keys.find(SESSION).await? {
         Some(key) => key,
-        None => keys.keep(SESSION, Secret::new(random::<32>()?.to_vec())).await?,
+        None => {
+            keys.keep(SESSION, Secret::new(random::<32>()?.to_vec()))
+                .await?
+        }
     };
     let session: [u8; 32] = session
         .expose()
@@ -49,7 +55,9 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], anyhow::Error> {
 
 /// A random id of 128 bits, fit for URLs.
 pub(super) fn random_id() -> Result<String, super::Error> {
-    random::<16>().map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).map_err(|_| super::Error::Internal("no randomness"))
+    random::<16>()
+        .map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
+        .map_err(|_| super::Error::Internal("no randomness"))
 }
 
 const SIGNING: &str = "token-signing";

@@ -27,7 +27,10 @@ impl LocalAdmin {
         Self {
             username,
             hash: Arc::new(hash),
-            failures: Failures { max: max_failures, counts: Mutex::default() },
+            failures: Failures {
+                max: max_failures,
+                counts: Mutex::default(),
+            },
             hashing: Semaphore::new(2),
         }
     }
@@ -43,20 +46,33 @@ impl Registry {
     ) -> Result<(Secret<String>, Session), Error> {
         let admin = &self.0.admin;
         let now = self.0.clock.now();
-        let keys = [Key::Account(username.chars().take(100).collect()), Key::Address(client)];
+        let keys = [
+            Key::Account(username.chars().take(100).collect()),
+            Key::Address(client),
+        ];
         // Counted before the check, so that many at once count too; taken back on success.
         admin.failures.count(&keys, now)?;
-        let permit = admin.hashing.acquire().await.map_err(|_| Error::Internal("the login is closed"))?;
+        let permit = admin
+            .hashing
+            .acquire()
+            .await
+            .map_err(|_| Error::Internal("the login is closed"))?;
         let hash = Arc::clone(&admin.hash);
         // The same work for names that do not exist.
-        let checking = self.0.tasks.spawn_blocking(move || hash.verify(password.expose()));
+        let checking = self
+            .0
+            .tasks
+            .spawn_blocking(move || hash.verify(password.expose()));
         let good = checking
             .await
             .map_err(|_| Error::Internal("the password check ended early"))?
             .map_err(|_| Error::Internal("the password check failed"))?;
         drop(permit);
         if !good || username != admin.username {
-            tracing::warn!(client.address = client.map(tracing::field::display), "a login failed");
+            tracing::warn!(
+                client.address = client.map(tracing::field::display),
+                "a login failed"
+            );
             return Err(Error::Login);
         }
         admin.failures.forgive(&keys);
@@ -90,20 +106,35 @@ impl Failures {
         if counts.len() >= MAX_KEYS {
             counts.retain(|_, count| now < count.since.plus_seconds(WINDOW));
         }
-        let over = keys.iter().filter_map(|key| counts.get(key)).filter(|count| {
-            count.failures >= self.max && now < count.since.plus_seconds(WINDOW)
-        });
-        if let Some(wait) = over.map(|count| count.since.unix() + WINDOW - now.unix()).max() {
-            return Err(Error::TooManyLogins(u64::try_from(wait).unwrap_or(1).max(1)));
+        let over = keys
+            .iter()
+            .filter_map(|key| counts.get(key))
+            .filter(|count| count.failures >= self.max && now < count.since.plus_seconds(WINDOW));
+        if let Some(wait) = over
+            .map(|count| count.since.unix() + WINDOW - now.unix())
+            .max()
+        {
+            return Err(Error::TooManyLogins(
+                u64::try_from(wait).unwrap_or(1).max(1),
+            ));
         }
         for key in keys {
             if counts.len() >= MAX_KEYS && !counts.contains_key(key) {
-                let oldest = counts.iter().min_by_key(|(_, count)| count.since).map(|(key, _)| key.clone());
+                let oldest = counts
+                    .iter()
+                    .min_by_key(|(_, count)| count.since)
+                    .map(|(key, _)| key.clone());
                 oldest.map(|key| counts.remove(&key));
             }
-            let count = counts.entry(key.clone()).or_insert(Count { failures: 0, since: now });
+            let count = counts.entry(key.clone()).or_insert(Count {
+                failures: 0,
+                since: now,
+            });
             if now >= count.since.plus_seconds(WINDOW) {
-                *count = Count { failures: 0, since: now };
+                *count = Count {
+                    failures: 0,
+                    since: now,
+                };
             }
             count.failures = count.failures.saturating_add(1);
         }

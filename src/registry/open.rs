@@ -101,7 +101,11 @@ impl Registry {
             settings.auth.verified_ttl.get(),
             settings.auth.verified_entries,
         );
-        let folder = settings.registry.servers_dir.clone().unwrap_or_else(|| settings.data_dir.join("servers"));
+        let folder = settings
+            .registry
+            .servers_dir
+            .clone()
+            .unwrap_or_else(|| settings.data_dir.join("servers"));
         let registry = Self(Arc::new(Inner {
             sessions: Sessions::new(&settings.auth, parts.store.is_shared()),
             store: parts.store,
@@ -120,7 +124,10 @@ impl Registry {
             settings,
         }));
         registry.import(&folder).await?;
-        registry.0.publisher.publish(Arc::new(registry.view().snapshot()));
+        registry
+            .0
+            .publisher
+            .publish(Arc::new(registry.view().snapshot()));
         Ok(registry)
     }
 
@@ -149,7 +156,10 @@ impl Registry {
     /// How much of a request's body is taken.
     pub(super) fn body_limits(&self) -> BodyLimits {
         let config = &self.0.settings.registry;
-        BodyLimits { bytes: config.body_bytes.bytes(), idle: config.body_idle.get() }
+        BodyLimits {
+            bytes: config.body_bytes.bytes(),
+            idle: config.body_idle.get(),
+        }
     }
 
     /// What reads are answered from.
@@ -213,13 +223,19 @@ async fn local_admin(settings: &Settings, tasks: &TaskTracker) -> Result<LocalAd
         .map_err(anyhow::Error::from)
         .and_then(|hash| hash.map_err(anyhow::Error::from))
         .map_err(OpenError::Keys)?;
-    Ok(LocalAdmin::new(settings.auth.admin_user.clone(), hash, settings.auth.login_failures))
+    Ok(LocalAdmin::new(
+        settings.auth.admin_user.clone(),
+        hash,
+        settings.auth.login_failures,
+    ))
 }
 
 async fn load(store: &dyn Store, clock: &Clock) -> Result<(Keys, View), OpenError> {
     let mut transaction = store.begin().await?;
     let (cluster, _) = transaction.cluster().await?;
-    let keys = keys::load(&mut *transaction, &cluster).await.map_err(OpenError::Keys)?;
+    let keys = keys::load(&mut *transaction, &cluster)
+        .await
+        .map_err(OpenError::Keys)?;
     let access = Access {
         policy: Policy::default(),
         trust: Trust {

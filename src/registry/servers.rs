@@ -15,14 +15,27 @@ use crate::store::{self, StoredServer, Transaction};
 
 impl Registry {
     /// Adds a server from what was written.
-    pub(super) async fn create_server(&self, actor: &Actor, body: &Value) -> Result<StoredServer, Error> {
+    pub(super) async fn create_server(
+        &self,
+        actor: &Actor,
+        body: &Value,
+    ) -> Result<StoredServer, Error> {
         let context = Context {
             source: Source::Api,
             default_host: &self.0.settings.default_host,
             existing: None,
         };
-        let definition = validate::definition(body, &context).map_err(Error::Invalid)?.definition;
-        self.change(actor, Create { definition, by: actor.username.clone() }).await
+        let definition = validate::definition(body, &context)
+            .map_err(Error::Invalid)?
+            .definition;
+        self.change(
+            actor,
+            Create {
+                definition,
+                by: actor.username.clone(),
+            },
+        )
+        .await
     }
 
     /// Replaces or patches a server.
@@ -35,7 +48,17 @@ impl Registry {
     ) -> Result<StoredServer, Error> {
         let default_host = self.0.settings.default_host.clone();
         let by = actor.username.clone();
-        self.change(actor, Change { path, update, if_match, default_host, by }).await
+        self.change(
+            actor,
+            Change {
+                path,
+                update,
+                if_match,
+                default_host,
+                by,
+            },
+        )
+        .await
     }
 
     /// Removes a server.
@@ -67,7 +90,11 @@ struct Create {
 impl Work for Create {
     type Output = StoredServer;
 
-    async fn run(&self, transaction: &mut dyn Transaction, now: Timestamp) -> Result<(StoredServer, Effect), Error> {
+    async fn run(
+        &self,
+        transaction: &mut dyn Transaction,
+        now: Timestamp,
+    ) -> Result<(StoredServer, Effect), Error> {
         let path = &self.definition.path;
         if transaction.servers().find(path).await?.is_some() {
             return Err(Error::Exists(path.clone()));
@@ -98,7 +125,11 @@ struct Change {
 impl Work for Change {
     type Output = StoredServer;
 
-    async fn run(&self, transaction: &mut dyn Transaction, now: Timestamp) -> Result<(StoredServer, Effect), Error> {
+    async fn run(
+        &self,
+        transaction: &mut dyn Transaction,
+        now: Timestamp,
+    ) -> Result<(StoredServer, Effect), Error> {
         let existing = existing(transaction, &self.path, &self.if_match).await?;
         let patched;
         let body = match &self.update {
@@ -113,7 +144,9 @@ impl Work for Change {
             default_host: &self.default_host,
             existing: Some(&existing.definition),
         };
-        let definition = validate::definition(body, &context).map_err(Error::Invalid)?.definition;
+        let definition = validate::definition(body, &context)
+            .map_err(Error::Invalid)?
+            .definition;
         if definition == existing.definition {
             return Ok((existing, Effect::default()));
         }
@@ -130,7 +163,9 @@ impl Work for Change {
             ..existing
         };
         match transaction.servers().update(&stored).await {
-            Err(store::Error::Stale) if self.if_match.is_given() => return Err(Error::Stale(self.path.clone())),
+            Err(store::Error::Stale) if self.if_match.is_given() => {
+                return Err(Error::Stale(self.path.clone()));
+            }
             other => other?,
         }
         let effect = effect(action, &self.path, Some(&stored));
@@ -147,7 +182,11 @@ struct Remove {
 impl Work for Remove {
     type Output = ();
 
-    async fn run(&self, transaction: &mut dyn Transaction, _now: Timestamp) -> Result<((), Effect), Error> {
+    async fn run(
+        &self,
+        transaction: &mut dyn Transaction,
+        _now: Timestamp,
+    ) -> Result<((), Effect), Error> {
         existing(transaction, &self.path, &self.if_match).await?;
         if !transaction.servers().remove(&self.path).await? {
             return Err(Error::NoServer(self.path.clone()));

@@ -57,7 +57,9 @@ struct Known {
 
 impl Sessions {
     pub(super) fn new(config: &AuthConfig, shared: bool) -> Self {
-        let seconds = |period: crate::config::types::Period| i64::try_from(period.get().as_secs()).unwrap_or(i64::MAX);
+        let seconds = |period: crate::config::types::Period| {
+            i64::try_from(period.get().as_secs()).unwrap_or(i64::MAX)
+        };
         Self {
             idle: seconds(config.session_idle),
             max: seconds(config.session_max),
@@ -111,19 +113,29 @@ impl Sessions {
     }
 
     fn forget(&self, id_hash: &[u8; 32]) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(id_hash);
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(id_hash);
     }
 }
 
 impl fmt::Debug for Sessions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Sessions").field("idle", &self.idle).field("max", &self.max).finish_non_exhaustive()
+        formatter
+            .debug_struct("Sessions")
+            .field("idle", &self.idle)
+            .field("max", &self.max)
+            .finish_non_exhaustive()
     }
 }
 
 impl Registry {
     /// Starts a session with a new id; the id goes into the cookie and nowhere else.
-    pub(super) async fn start_session(&self, username: &str) -> Result<(Secret<String>, Session), Error> {
+    pub(super) async fn start_session(
+        &self,
+        username: &str,
+    ) -> Result<(Secret<String>, Session), Error> {
         let id = random::<32>().map_err(|_| Error::Internal("no randomness"))?;
         let id = Secret::new(URL_SAFE_NO_PAD.encode(id));
         let now = self.0.clock.now();
@@ -158,7 +170,10 @@ impl Registry {
         let found = transaction.sessions().find(&id_hash).await?;
         drop(transaction);
         let Some(stored) = found else { return Ok(None) };
-        let in_force = self.0.sessions.in_force(stored.created_at, stored.seen_at, now);
+        let in_force = self
+            .0
+            .sessions
+            .in_force(stored.created_at, stored.seen_at, now);
         // A renamed admin's sessions end with the name.
         if !in_force || stored.username != self.0.settings.auth.admin_user {
             return Ok(None);
@@ -187,7 +202,10 @@ impl Registry {
                 transaction.commit(Bump::No).await
             };
             if let Err(error) = noted.await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "could not note a session's use");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "could not note a session's use"
+                );
             }
         });
     }
@@ -197,8 +215,14 @@ impl Registry {
         let now = self.0.clock.now();
         let (idle, max) = (self.0.sessions.idle, self.0.sessions.max);
         let mut transaction = self.0.store.begin().await?;
-        transaction.sessions().purge(now.plus_seconds(-idle), now.plus_seconds(-max)).await?;
-        transaction.tokens().purge(now.plus_seconds(-TOKEN_MEMORY)).await?;
+        transaction
+            .sessions()
+            .purge(now.plus_seconds(-idle), now.plus_seconds(-max))
+            .await?;
+        transaction
+            .tokens()
+            .purge(now.plus_seconds(-TOKEN_MEMORY))
+            .await?;
         transaction.commit(Bump::No).await?;
         Ok(())
     }

@@ -44,7 +44,10 @@ impl Registry {
             None => caller.scopes.iter().map(ToString::to_string).collect(),
             Some(scopes) => scopes.into_iter().collect(),
         };
-        if let Some(foreign) = scopes.iter().find(|scope| !caller.scopes.contains(scope.as_str())) {
+        if let Some(foreign) = scopes
+            .iter()
+            .find(|scope| !caller.scopes.contains(scope.as_str()))
+        {
             return Err(Error::Scope(foreign.clone()));
         }
         let now = self.0.clock.now();
@@ -91,7 +94,14 @@ impl Registry {
         owner: Option<&str>,
     ) -> Result<(), Error> {
         let owner = owner.map(str::to_owned);
-        self.change(actor, Revoke { id: TokenId(id.into()), owner }).await
+        self.change(
+            actor,
+            Revoke {
+                id: TokenId(id.into()),
+                owner,
+            },
+        )
+        .await
     }
 
     /// Whose token this is.
@@ -115,15 +125,28 @@ struct Issue {
 impl Work for Issue {
     type Output = StoredToken;
 
-    async fn run(&self, transaction: &mut dyn Transaction, now: Timestamp) -> Result<(StoredToken, Effect), Error> {
+    async fn run(
+        &self,
+        transaction: &mut dyn Transaction,
+        now: Timestamp,
+    ) -> Result<(StoredToken, Effect), Error> {
         let since = now.plus_seconds(-3_600);
-        let made = transaction.tokens().count_since(&self.stored.username, since).await?;
+        let made = transaction
+            .tokens()
+            .count_since(&self.stored.username, since)
+            .await?;
         if made >= u64::from(self.limit) {
             return Err(Error::TooManyTokens(self.limit));
         }
         transaction.tokens().insert(&self.stored).await?;
         let audit = vec![("token.create", self.stored.id.to_string())];
-        Ok((self.stored.clone(), Effect { audit, ..Effect::default() }))
+        Ok((
+            self.stored.clone(),
+            Effect {
+                audit,
+                ..Effect::default()
+            },
+        ))
     }
 }
 
@@ -137,16 +160,31 @@ struct Revoke {
 impl Work for Revoke {
     type Output = ();
 
-    async fn run(&self, transaction: &mut dyn Transaction, now: Timestamp) -> Result<((), Effect), Error> {
+    async fn run(
+        &self,
+        transaction: &mut dyn Transaction,
+        now: Timestamp,
+    ) -> Result<((), Effect), Error> {
         let found = transaction.tokens().find(&self.id).await?;
         let token = found
-            .filter(|token| self.owner.as_ref().is_none_or(|owner| *owner == token.username))
+            .filter(|token| {
+                self.owner
+                    .as_ref()
+                    .is_none_or(|owner| *owner == token.username)
+            })
             .ok_or(Error::NoToken)?;
         if !transaction.tokens().revoke(&self.id, now).await? {
             // Revoked before: nothing to do again.
             return Ok(((), Effect::default()));
         }
         let audit = vec![("token.revoke", format!("{} of {}", self.id, token.username))];
-        Ok(((), Effect { audit, revoked: Some((self.id.clone(), token.expires_at)), ..Effect::default() }))
+        Ok((
+            (),
+            Effect {
+                audit,
+                revoked: Some((self.id.clone(), token.expires_at)),
+                ..Effect::default()
+            },
+        ))
     }
 }

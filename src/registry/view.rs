@@ -56,12 +56,19 @@ impl View {
         servers: BTreeMap<ServerPath, Arc<Entry>>,
         access: Arc<Access>,
     ) -> Self {
-        Self { cluster, revision, servers, access, all: OnceLock::new() }
+        Self {
+            cluster,
+            revision,
+            servers,
+            access,
+            all: OnceLock::new(),
+        }
     }
 
     /// The whole list, as admins and gateways see it.
     pub(super) fn all(&self) -> &Listing {
-        self.all.get_or_init(|| Listing::of(self.servers.values().map(|entry| &**entry)))
+        self.all
+            .get_or_init(|| Listing::of(self.servers.values().map(|entry| &**entry)))
     }
 
     /// What gateways need of it.
@@ -70,7 +77,9 @@ impl View {
         Snapshot {
             cluster: self.cluster.clone(),
             revision: self.revision,
-            routes: routes.filter_map(|(path, entry)| Some((path.clone(), entry.route.clone()?))).collect(),
+            routes: routes
+                .filter_map(|(path, entry)| Some((path.clone(), entry.route.clone()?)))
+                .collect(),
             access: Some(Arc::clone(&self.access)),
         }
     }
@@ -82,12 +91,20 @@ impl Entry {
         let info = ServerInfo::new(&stored, &health);
         // Texts, numbers and lists: this cannot fail.
         let json = Bytes::from(serde_json::to_vec(&info).unwrap_or_default());
-        let route = stored.definition.route().map(|route| match before.and_then(|old| old.route.as_ref()) {
-            Some(old) if **old == route => Arc::clone(old),
-            _ => Arc::new(route),
+        let route = stored.definition.route().map(|route| {
+            match before.and_then(|old| old.route.as_ref()) {
+                Some(old) if **old == route => Arc::clone(old),
+                _ => Arc::new(route),
+            }
         });
         let digest = digest(&json);
-        Self { stored, health, json, route, digest }
+        Self {
+            stored,
+            health,
+            json,
+            route,
+            digest,
+        }
     }
 
     /// Its entity tag: of the definition, not of its health, so that a check never spoils an edit.
@@ -104,7 +121,10 @@ pub(super) fn etag_of(server: &StoredServer) -> String {
 impl Listing {
     /// Path → info, in the order given.
     pub(super) fn of<'e>(entries: impl Iterator<Item = &'e Entry> + Clone) -> Self {
-        let length: usize = entries.clone().map(|entry| entry.json.len() + entry.stored.definition.path.as_str().len() + 4).sum();
+        let length: usize = entries
+            .clone()
+            .map(|entry| entry.json.len() + entry.stored.definition.path.as_str().len() + 4)
+            .sum();
         let mut body = BytesMut::with_capacity(length + 2);
         let mut context = Context::new(&SHA256);
         body.put_u8(b'{');
@@ -120,7 +140,10 @@ impl Listing {
             context.update(&entry.digest);
         }
         body.put_u8(b'}');
-        Self { body: body.freeze(), etag: tag(context.finish().as_ref()) }
+        Self {
+            body: body.freeze(),
+            etag: tag(context.finish().as_ref()),
+        }
     }
 
     /// The same body, told apart also by something that is not in it.
@@ -131,12 +154,18 @@ impl Listing {
 
     /// A body in another form.
     pub(super) fn of_text(text: String) -> Self {
-        Self { etag: tag(&digest(text.as_bytes())), body: Bytes::from(text) }
+        Self {
+            etag: tag(&digest(text.as_bytes())),
+            body: Bytes::from(text),
+        }
     }
 }
 
 fn tag(hash: &[u8]) -> String {
-    format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash.get(..18).unwrap_or(hash)))
+    format!(
+        "\"{}\"",
+        URL_SAFE_NO_PAD.encode(hash.get(..18).unwrap_or(hash))
+    )
 }
 
 fn digest(bytes: &[u8]) -> [u8; 32] {

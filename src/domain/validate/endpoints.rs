@@ -33,9 +33,12 @@ pub(super) fn read(fields: &mut Fields<'_>, default_host: &str, transports: &[Tr
         mcp: url(fields, "mcp_endpoint"),
         sse: url(fields, "sse_endpoint"),
     };
-    let stdio_only = !transports.is_empty() && transports.iter().all(|one| *one == Transport::Stdio);
+    let stdio_only =
+        !transports.is_empty() && transports.iter().all(|one| *one == Transport::Stdio);
     let tried = ["proxy_pass_url", "mcp_endpoint", "port", "host", "protocol"];
-    let tried = tried.into_iter().any(|name| fields.raw(name).is_some_and(|value| !value.is_null()));
+    let tried = tried
+        .into_iter()
+        .any(|name| fields.raw(name).is_some_and(|value| !value.is_null()));
     if !tried && !stdio_only {
         fields.wrong(
             "proxy_pass_url",
@@ -69,51 +72,54 @@ fn short(fields: &mut Fields<'_>, default_host: &str) -> Option<UpstreamUrl> {
     let port = fields.optional_integer("port", 1, 65_535);
     let host = fields.raw("host").filter(|value| !value.is_null());
     let protocol = fields.raw("protocol").filter(|value| !value.is_null());
-    let has_url = fields.raw("proxy_pass_url").is_some_and(|value| !value.is_null());
+    let has_url = fields
+        .raw("proxy_pass_url")
+        .is_some_and(|value| !value.is_null());
     let given = ["port", "host", "protocol"].into_iter();
-    let given: Vec<_> =
-        given.filter(|name| fields.raw(name).is_some_and(|value| !value.is_null())).collect();
+    let given: Vec<_> = given
+        .filter(|name| fields.raw(name).is_some_and(|value| !value.is_null()))
+        .collect();
     if given.is_empty() {
         return None;
     }
     if has_url {
         for name in given {
-            fields.wrong(name, "cannot stand beside proxy_pass_url; leave one of them out");
+            fields.wrong(
+                name,
+                "cannot stand beside proxy_pass_url; leave one of them out",
+            );
         }
         return None;
     }
     if !given.contains(&"port") {
         fields.wrong("port", "is required with host or protocol");
     }
-    let protocol = match protocol.map_or(Some("http"), Value::as_str) {
-        Some(word @ ("http" | "https")) => Some(word),
-        _ => {
-            fields.wrong("protocol", "must be http or https");
-            None
-        }
-    };
-    let host = match host.map_or(Some(default_host), Value::as_str) {
-        Some(host) if is_host(host) => Some(host),
-        _ => {
-            fields.wrong("host", "must be a host name or an IP address");
-            None
-        }
-    };
-    let (port, protocol, host) = (port?, protocol?, host?);
-    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
-    match UpstreamUrl::parse(&format!("{protocol}://{host}:{port}/")) {
-        Ok(url) => Some(url),
-        Err(_) => {
-            fields.wrong("host", "must be a host name or an IP address");
-            None
-        }
+    let protocol = protocol.map_or(Some("http"), Value::as_str);
+    let protocol = protocol.filter(|word| matches!(*word, "http" | "https"));
+    if protocol.is_none() {
+        fields.wrong("protocol", "must be http or https");
     }
+    let host = host.map_or(Some(default_host), Value::as_str).filter(|host| is_host(host));
+    if host.is_none() {
+        fields.wrong("host", HOST_RULE);
+    }
+    let (port, protocol, host) = (port?, protocol?, host?);
+    let bare_v6 = host.contains(':') && !host.starts_with('[');
+    let host = if bare_v6 { format!("[{host}]") } else { host.to_owned() };
+    let url = UpstreamUrl::parse(&format!("{protocol}://{host}:{port}/")).ok();
+    if url.is_none() {
+        fields.wrong("host", HOST_RULE);
+    }
+    url
 }
 
 fn is_host(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 253
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']'))
+        && text.bytes().all(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']')
+        })
 }
 
+const HOST_RULE: &str = "must be a host name or an IP address";
 const MAX_LENGTH: usize = 2_048;

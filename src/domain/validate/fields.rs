@@ -22,7 +22,12 @@ impl<'a> Fields<'a> {
 
     /// An object inside the body, at a JSON pointer.
     pub(super) fn below(map: &'a Map<String, Value>, prefix: &'static str) -> Self {
-        Self { map, prefix, known: BTreeSet::new(), errors: Vec::new() }
+        Self {
+            map,
+            prefix,
+            known: BTreeSet::new(),
+            errors: Vec::new(),
+        }
     }
 
     /// Whether the field was written, whatever its value.
@@ -55,9 +60,16 @@ impl<'a> Fields<'a> {
     }
 
     /// One of a few words.
-    pub(super) fn one_of(&mut self, name: &'static str, words: &[&'static str]) -> Option<&'static str> {
+    pub(super) fn one_of(
+        &mut self,
+        name: &'static str,
+        words: &[&'static str],
+    ) -> Option<&'static str> {
         let value = self.raw(name)?;
-        let word = words.iter().find(|word| Some(**word) == value.as_str()).copied();
+        let word = words
+            .iter()
+            .find(|word| Some(**word) == value.as_str())
+            .copied();
         if word.is_none() {
             self.wrong(name, format!("must be one of {}", words.join(", ")));
         }
@@ -75,7 +87,12 @@ impl<'a> Fields<'a> {
     }
 
     /// A whole number that may be null, meaning none.
-    pub(super) fn optional_integer(&mut self, name: &'static str, min: u64, max: u64) -> Option<u64> {
+    pub(super) fn optional_integer(
+        &mut self,
+        name: &'static str,
+        min: u64,
+        max: u64,
+    ) -> Option<u64> {
         let value = self.raw(name).filter(|value| !value.is_null())?;
         let number = value.as_u64().filter(|number| (min..=max).contains(number));
         if number.is_none() {
@@ -102,7 +119,11 @@ impl<'a> Fields<'a> {
     /// Notes a mistake in a field of this object.
     pub(super) fn wrong(&mut self, name: &str, rule: impl Into<String>) {
         let value = self.map.get(name).unwrap_or(&Value::Null);
-        let pointer = format!("{}/{}", self.prefix, name.replace('~', "~0").replace('/', "~1"));
+        let pointer = format!(
+            "{}/{}",
+            self.prefix,
+            name.replace('~', "~0").replace('/', "~1")
+        );
         self.errors.push(FieldError::new(pointer, value, rule));
     }
 
@@ -118,7 +139,11 @@ impl<'a> Fields<'a> {
 
     /// Names that no reader has asked for.
     pub(super) fn unknown(&self) -> Vec<String> {
-        self.map.keys().filter(|name| !self.known.contains(name.as_str())).cloned().collect()
+        self.map
+            .keys()
+            .filter(|name| !self.known.contains(name.as_str()))
+            .cloned()
+            .collect()
     }
 
     /// All mistakes.
@@ -138,22 +163,35 @@ pub(super) struct Text {
 impl Text {
     /// One line of at most `max` characters.
     pub(super) const fn line(max: usize) -> Self {
-        Self { max, lines: false, required: false }
+        Self {
+            max,
+            lines: false,
+            required: false,
+        }
     }
 
     /// Text of at most `max` characters in which line breaks and tabs are fine.
     pub(super) const fn lines(max: usize) -> Self {
-        Self { max, lines: true, required: false }
+        Self {
+            max,
+            lines: true,
+            required: false,
+        }
     }
 
     /// And not blank.
     pub(super) const fn required(self) -> Self {
-        Self { required: true, ..self }
+        Self {
+            required: true,
+            ..self
+        }
     }
 
     /// The text, trimmed where it is a line.
     pub(super) fn check(self, value: &Value) -> Result<String, String> {
-        let Value::String(text) = value else { return Err("must be a text".to_owned()) };
+        let Value::String(text) = value else {
+            return Err("must be a text".to_owned());
+        };
         let text = if self.lines { text } else { text.trim() };
         if self.required && text.trim().is_empty() {
             return Err("must not be empty".to_owned());
@@ -183,8 +221,12 @@ pub(super) fn shown(value: &Value) -> Value {
             short.push('…');
             Value::String(short)
         }
-        Value::Array(items) if size(value) > MAX => Value::String(format!("(a list of {} items)", items.len())),
-        Value::Object(map) if size(value) > MAX => Value::String(format!("(an object of {} fields)", map.len())),
+        Value::Array(items) if size(value) > MAX => {
+            Value::String(format!("(a list of {} items)", items.len()))
+        }
+        Value::Object(map) if size(value) > MAX => {
+            Value::String(format!("(an object of {} fields)", map.len()))
+        }
         other => other.clone(),
     }
 }

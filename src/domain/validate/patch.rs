@@ -10,7 +10,10 @@ pub fn written(definition: &ServerDefinition) -> Value {
     // A definition is texts, numbers and lists: turning it into JSON cannot fail.
     let mut value = serde_json::to_value(definition).unwrap_or_default();
     if let Value::Object(map) = &mut value {
-        let headers = definition.headers.iter().map(|header| json!({ header.name.clone(): KEPT }));
+        let headers = definition
+            .headers
+            .iter()
+            .map(|header| json!({ header.name.clone(): KEPT }));
         map.insert("headers".to_owned(), headers.collect());
     }
     value
@@ -21,8 +24,11 @@ pub fn patched(definition: &ServerDefinition, patch: &Value) -> Value {
     let mut target = written(definition);
     // Headers patched by name: the equal form as one object.
     if let (Value::Object(map), Some(Value::Object(_))) = (&mut target, patch.get("headers")) {
-        let named: Map<String, Value> =
-            definition.headers.iter().map(|header| (header.name.clone(), Value::from(KEPT))).collect();
+        let named: Map<String, Value> = definition
+            .headers
+            .iter()
+            .map(|header| (header.name.clone(), Value::from(KEPT)))
+            .collect();
         map.insert("headers".to_owned(), Value::Object(named));
     }
     // The short form says what proxy_pass_url says.
@@ -60,20 +66,48 @@ mod tests {
     fn merges_as_the_examples_of_the_rfc() {
         for (target, patch, merged) in [
             (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
-            (json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"})),
+            (
+                json!({"a": "b"}),
+                json!({"b": "c"}),
+                json!({"a": "b", "b": "c"}),
+            ),
             (json!({"a": "b"}), json!({"a": null}), json!({})),
-            (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
+            (
+                json!({"a": "b", "b": "c"}),
+                json!({"a": null}),
+                json!({"b": "c"}),
+            ),
             (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
             (json!({"a": "c"}), json!({"a": ["b"]}), json!({"a": ["b"]})),
-            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
-            (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
+            (
+                json!({"a": {"b": "c"}}),
+                json!({"a": {"b": "d", "c": null}}),
+                json!({"a": {"b": "d"}}),
+            ),
+            (
+                json!({"a": [{"b": "c"}]}),
+                json!({"a": [1]}),
+                json!({"a": [1]}),
+            ),
             (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
             (json!({"a": "b"}), json!(["c"]), json!(["c"])),
             (json!({"a": "foo"}), json!(null), json!(null)),
             (json!({"a": "foo"}), json!("bar"), json!("bar")),
-            (json!({"e": null}), json!({"a": 1}), json!({"e": null, "a": 1})),
-            (json!([1, 2]), json!({"a": "b", "c": null}), json!({"a": "b"})),
-            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
+            (
+                json!({"e": null}),
+                json!({"a": 1}),
+                json!({"e": null, "a": 1}),
+            ),
+            (
+                json!([1, 2]),
+                json!({"a": "b", "c": null}),
+                json!({"a": "b"}),
+            ),
+            (
+                json!({}),
+                json!({"a": {"bb": {"ccc": null}}}),
+                json!({"a": {"bb": {}}}),
+            ),
         ] {
             let mut result = target.clone();
             merge(&mut result, &patch);

@@ -11,10 +11,11 @@ use axum::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, WWW_
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 
+use super::super::Registry;
 use super::super::change::Actor;
 use super::super::sessions::Session;
-use super::super::Registry;
 use crate::domain::principal::Principal;
+use crate::domain::secret::Secret;
 use crate::http::edge::bearer;
 use crate::http::{Edge, Problem, cookie};
 
@@ -37,12 +38,15 @@ pub(super) struct User {
 pub(super) struct Admin(pub(super) User);
 
 /// A gateway, by its token; no cookie counts.
-pub(super) struct Gateway;
+pub(super) struct Gateway(pub(super) Secret<String>);
 
 impl User {
     /// For the audit log.
     pub(super) fn actor(&self) -> Actor {
-        Actor { username: self.principal.username.to_string(), request_id: self.edge.request_id.to_string() }
+        Actor {
+            username: self.principal.username.to_string(),
+            request_id: self.edge.request_id.to_string(),
+        }
     }
 }
 
@@ -54,7 +58,11 @@ impl FromRequestParts<Registry> for Caller {
         let cross_site = match session_of(&parts.headers, &edge, registry).await? {
             Some(session) if proves_own_page(&parts.method, &parts.headers, &edge, &session) => {
                 let principal = Arc::clone(&session.principal);
-                return Ok(Self::User(User { principal, session: Some(session), edge }));
+                return Ok(Self::User(User {
+                    principal,
+                    session: Some(session),
+                    edge,
+                }));
             }
             Some(_) => true,
             None => false,
@@ -70,7 +78,11 @@ impl FromRequestParts<Registry> for Caller {
             return Ok(Self::Gateway);
         }
         match registry.verify(token) {
-            Some(principal) => Ok(Self::User(User { principal, session: None, edge })),
+            Some(principal) => Ok(Self::User(User {
+                principal,
+                session: None,
+                edge,
+            })),
             None => Err(bad_token()),
         }
     }
@@ -105,8 +117,12 @@ impl FromRequestParts<Registry> for Gateway {
 
     async fn from_request_parts(parts: &mut Parts, registry: &Registry) -> Result<Self, Problem> {
         match shown_token(&parts.headers)? {
-            None => Err(Problem::unauthorized("send the gateway's token as bearer token")),
-            Some(token) if registry.0.gateway_tokens.contains(token) => Ok(Self),
+            None => Err(Problem::unauthorized(
+                "send the gateway's token as bearer token",
+            )),
+            Some(token) if registry.0.gateway_tokens.contains(token) => {
+                Ok(Self(Secret::new(token.to_owned())))
+            }
             Some(token) if registry.verify(token).is_some() => {
                 Err(Problem::forbidden("only a gateway's token opens this"))
             }
@@ -117,14 +133,18 @@ impl FromRequestParts<Registry> for Gateway {
 
 /// The facts of the edge; a router that is not behind it knows nothing.
 pub(super) fn edge(parts: &Parts) -> Edge {
-    parts.extensions.get::<Edge>().cloned().unwrap_or_else(|| Edge {
-        request_id: "".into(),
-        client: None,
-        https: false,
-        host: "".into(),
-        via_gateway: false,
-        same_origin: None,
-    })
+    parts
+        .extensions
+        .get::<Edge>()
+        .cloned()
+        .unwrap_or_else(|| Edge {
+            request_id: "".into(),
+            client: None,
+            https: false,
+            host: "".into(),
+            via_gateway: false,
+            same_origin: None,
+        })
 }
 
 /// The session of the request's cookie, while it is in force.
@@ -145,11 +165,20 @@ pub(super) async fn session_of(
 
 /// The cookie's name, which over TLS binds it to this host.
 pub(super) const fn cookie_name(edge: &Edge) -> &'static str {
-    if edge.https { "__Host-mcp_gateway_session" } else { "mcp_gateway_session" }
+    if edge.https {
+        "__Host-mcp_gateway_session"
+    } else {
+        "mcp_gateway_session"
+    }
 }
 
 /// Whether a request with a session cookie is not forged by another site.
-pub(super) fn proves_own_page(method: &Method, headers: &HeaderMap, edge: &Edge, session: &Session) -> bool {
+pub(super) fn proves_own_page(
+    method: &Method,
+    headers: &HeaderMap,
+    edge: &Edge,
+    session: &Session,
+) -> bool {
     if method.is_safe() {
         return true;
     }
@@ -157,7 +186,10 @@ pub(super) fn proves_own_page(method: &Method, headers: &HeaderMap, edge: &Edge,
         Some(site) => site == "same-origin",
         None => edge.same_origin == Some(true),
     };
-    own_page || headers.get(CSRF_TOKEN).is_some_and(|token| session.has_csrf_token(token.as_bytes()))
+    own_page
+        || headers
+            .get(CSRF_TOKEN)
+            .is_some_and(|token| session.has_csrf_token(token.as_bytes()))
 }
 
 fn shown_token(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
@@ -166,7 +198,9 @@ fn shown_token(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
         match (values.next(), values.next()) {
             (None, _) => {}
             (Some(value), None) => return bearer(value).map(Some).ok_or_else(bad_token),
-            (Some(_), Some(_)) => return Err(Problem::bad_request(format!("{name} must be given once"))),
+            (Some(_), Some(_)) => {
+                return Err(Problem::bad_request(format!("{name} must be given once")));
+            }
         }
     }
     Ok(None)
@@ -176,7 +210,10 @@ fn shown_token(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 fn bad_token() -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED)
         .detail("the bearer token is not valid, or no longer")
-        .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""))
+        .header(
+            WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer error=\"invalid_token\""),
+        )
 }
 
 const X_AUTHORIZATION: HeaderName = HeaderName::from_static("x-authorization");

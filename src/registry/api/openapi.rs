@@ -20,7 +20,10 @@ pub fn openapi() -> OpenApi {
         SecurityRequirement::new("session", Vec::<String>::new()),
     ]);
     if let Some(components) = &mut description.components {
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
         let cookie = ApiKey::Cookie(ApiKeyValue::new("mcp_gateway_session"));
         components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
@@ -37,7 +40,11 @@ pub(super) fn base() -> OpenApi {
 fn plain_paths(paths: Paths) -> Paths {
     let mut plain = Paths::new();
     plain.extensions = paths.extensions;
-    plain.paths = paths.paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    plain.paths = paths
+        .paths
+        .into_iter()
+        .map(|(path, item)| (path.replace("{*", "{"), item))
+        .collect();
     plain
 }
 
@@ -61,12 +68,18 @@ struct Base;
 
 /// Path to server.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes a body that is put together from serialised parts")]
+#[expect(
+    dead_code,
+    reason = "describes a body that is put together from serialised parts"
+)]
 pub(super) struct ServerMap(BTreeMap<String, ServerInfo>);
 
 /// A definition as it is written. Read-only fields of a server may be there too and are ignored.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes a body that validation reads field by field")]
+#[expect(
+    dead_code,
+    reason = "describes a body that validation reads field by field"
+)]
 pub(super) struct ServerWrite {
     /// The prefix; required when adding, else the id's.
     path: Option<String>,
@@ -131,7 +144,10 @@ pub(super) struct ServerWrite {
 
 /// How a server's certificate is judged.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes a body that validation reads field by field")]
+#[expect(
+    dead_code,
+    reason = "describes a body that validation reads field by field"
+)]
 pub(super) struct TlsWrite {
     /// PEM of a private CA, trusted for this server in addition to the usual roots.
     ca: Option<String>,
@@ -141,5 +157,8 @@ pub(super) struct TlsWrite {
 
 /// The fields to change; null takes a field back to its default.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes a body that validation reads field by field")]
+#[expect(
+    dead_code,
+    reason = "describes a body that validation reads field by field"
+)]
 pub(super) struct ServerPatch(ServerWrite);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
+use tower_http::compression::CompressionLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -18,14 +19,26 @@ use crate::http::{Guard, Problem, edge};
 /// edge. The listener puts a [`crate::http::Peer`] into each request's extensions.
 pub fn router(registry: &Registry, ui: Router) -> Router {
     let settings = &registry.0.settings;
-    let loopback = settings.registry.bind.address().is_none_or(|address| address.ip().is_loopback());
+    let loopback = settings
+        .registry
+        .bind
+        .address()
+        .is_none_or(|address| address.ip().is_loopback());
     let hosts = HostRules::new(&settings.http, settings.machine_name.as_deref(), loopback);
-    let guard = Guard::new(hosts, Arc::clone(&registry.0.gateway_tokens), &settings.http);
+    let guard = Guard::new(
+        hosts,
+        Arc::clone(&registry.0.gateway_tokens),
+        &settings.http,
+    );
     let (operations, _) = operations().split_for_parts();
     operations
         .merge(hidden())
         .with_state(registry.clone())
-        .merge(Router::new().route("/api/openapi.json", get(description)).with_state(Description::new()))
+        .merge(
+            Router::new()
+                .route("/api/openapi.json", get(description))
+                .with_state(Description::new()),
+        )
         .merge(ui)
         .fallback(nothing_here)
         // Outermost, so that whatever is inside is answered in one form.
@@ -49,11 +62,19 @@ pub(super) fn operations() -> OpenApiRouter<Registry> {
         .routes(routes!(tokens::list::list))
         .routes(routes!(tokens::generate::generate))
         .routes(routes!(tokens::revoke::revoke))
+        .merge(watch())
         .routes(routes!(gateway::report::report))
         .routes(routes!(gateway::events::events))
         .routes(routes!(gateway::list::list))
         .routes(routes!(system::health::health))
         .routes(routes!(system::config::config))
+}
+
+/// Compressed: each line is flushed as soon as the next one is not there yet.
+fn watch() -> OpenApiRouter<Registry> {
+    OpenApiRouter::new()
+        .routes(routes!(gateway::watch::watch))
+        .layer(CompressionLayer::new().gzip(true))
 }
 
 /// Second names and addresses of older pages.

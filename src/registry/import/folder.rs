@@ -32,7 +32,9 @@ pub(super) struct Found {
 impl Folder {
     /// What the state file says; what it does not name is off, as it always was.
     pub(super) fn enabled(&self, path: &ServerPath) -> Option<bool> {
-        self.state.as_ref().map(|state| state.get(path).copied().unwrap_or(false))
+        self.state
+            .as_ref()
+            .map(|state| state.get(path).copied().unwrap_or(false))
     }
 }
 
@@ -64,17 +66,25 @@ fn list(folder: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) {
         }
     };
     for entry in entries.flatten() {
-        let Ok(name) = entry.file_name().into_string() else { continue };
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
         // Hidden ones hold what mounted volumes keep beside the files.
         if name.starts_with('.') || names.len() >= MAX_FILES {
             continue;
         }
         let path = entry.path();
         // Follows links: mounted files are links.
-        let Ok(metadata) = std::fs::metadata(&path) else { continue };
+        let Ok(metadata) = std::fs::metadata(&path) else {
+            continue;
+        };
         if metadata.is_dir() && depth < MAX_DEPTH {
             list(&path, &format!("{prefix}{name}/"), depth + 1, names);
-        } else if metadata.is_file() && path.extension().is_some_and(|extension| extension == "json") {
+        } else if metadata.is_file()
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "json")
+        {
             names.push(format!("{prefix}{name}"));
         }
     }
@@ -91,12 +101,19 @@ fn found(root: &Path, name: String) -> Found {
         hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
     }
     let content = bytes.and_then(|bytes| json::parse(&bytes).map_err(|error| error.to_string()));
-    Found { name, hash, content }
+    Found {
+        name,
+        hash,
+        content,
+    }
 }
 
 fn state(found: &Found) -> BTreeMap<ServerPath, bool> {
     let Ok(Value::Object(map)) = &found.content else {
-        tracing::warn!(file = found.name, "the state file is not a JSON object; every server starts disabled");
+        tracing::warn!(
+            file = found.name,
+            "the state file is not a JSON object; every server starts disabled"
+        );
         return BTreeMap::new();
     };
     map.iter()

@@ -66,7 +66,9 @@ pub(in super::super) async fn login(
         }
         (Ok((cookie, _)), true) => Ok(with_cookie(Redirect::to("/").into_response(), cookie)),
         (Err(Error::Login), true) => Ok(Redirect::to("/login?error=credentials").into_response()),
-        (Err(Error::TooManyLogins(_)), true) => Ok(Redirect::to("/login?error=limit").into_response()),
+        (Err(Error::TooManyLogins(_)), true) => {
+            Ok(Redirect::to("/login?error=limit").into_response())
+        }
         (Err(error), _) => Err(error.into()),
     }
 }
@@ -91,7 +93,8 @@ async fn start(
         id.expose(),
         registry.0.sessions.max_age(),
     );
-    let cookie = HeaderValue::from_str(&cookie).map_err(|_| Error::Internal("the session's cookie is not a header"))?;
+    let cookie = HeaderValue::from_str(&cookie)
+        .map_err(|_| Error::Internal("the session's cookie is not a header"))?;
     Ok((cookie, session))
 }
 
@@ -111,22 +114,43 @@ fn refuse_other_sites(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-async fn from_json(registry: &Registry, request: Request) -> Result<(String, Secret<String>), Problem> {
+async fn from_json(
+    registry: &Registry,
+    request: Request,
+) -> Result<(String, Secret<String>), Problem> {
     let body = read_json(request, &[JSON, FORM], registry.body_limits()).await?;
-    let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|text| is_sane(text)).map(str::to_owned);
+    let text = |name: &str| {
+        body.get(name)
+            .and_then(Value::as_str)
+            .filter(|text| is_sane(text))
+            .map(str::to_owned)
+    };
     match (text("username"), text("password")) {
         (Some(username), Some(password)) => Ok((username, Secret::new(password))),
-        (username, password) => Err(Problem::validation(mistakes(username.is_none(), password.is_none()))),
+        (username, password) => Err(Problem::validation(mistakes(
+            username.is_none(),
+            password.is_none(),
+        ))),
     }
 }
 
-async fn from_form(registry: &Registry, request: Request) -> Result<(String, Secret<String>), Problem> {
+async fn from_form(
+    registry: &Registry,
+    request: Request,
+) -> Result<(String, Secret<String>), Problem> {
     let bytes = read(request, registry.body_limits()).await?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| Problem::bad_request("the form is not UTF-8"))?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| Problem::bad_request("the form is not UTF-8"))?;
     let mut form = Query::parse(text)?;
-    match (form.text("username").filter(|text| is_sane(text)), form.text("password").filter(|text| is_sane(text))) {
+    match (
+        form.text("username").filter(|text| is_sane(text)),
+        form.text("password").filter(|text| is_sane(text)),
+    ) {
         (Some(username), Some(password)) => Ok((username, Secret::new(password))),
-        (username, password) => Err(Problem::validation(mistakes(username.is_none(), password.is_none()))),
+        (username, password) => Err(Problem::validation(mistakes(
+            username.is_none(),
+            password.is_none(),
+        ))),
     }
 }
 
@@ -135,8 +159,16 @@ fn is_sane(text: &str) -> bool {
 }
 
 fn mistakes(username: bool, password: bool) -> Vec<FieldError> {
-    let wrong = [(username, "/username"), (password, "/password")].into_iter().filter(|(wrong, _)| *wrong);
+    let wrong = [(username, "/username"), (password, "/password")]
+        .into_iter()
+        .filter(|(wrong, _)| *wrong);
     wrong
-        .map(|(_, field)| FieldError::new(field, &Value::from("***"), "must be a text of 1 to 1024 characters"))
+        .map(|(_, field)| {
+            FieldError::new(
+                field,
+                &Value::from("***"),
+                "must be a text of 1 to 1024 characters",
+            )
+        })
         .collect()
 }

@@ -1,8 +1,8 @@
 //! `POST /api/auth/logout`
 
 use axum::extract::{Request, State};
-use axum::http::header::{HeaderValue, SET_COOKIE};
 use axum::http::StatusCode;
+use axum::http::header::{HeaderValue, SET_COOKIE};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::super::super::Registry;
@@ -30,7 +30,9 @@ pub(in super::super) async fn logout(
     let headers = request.headers();
     if let Some(session) = session_of(headers, &edge, &registry).await? {
         if !proves_own_page(request.method(), headers, &edge, &session) {
-            return Err(Problem::forbidden("send the X-CSRF-Token of GET /api/auth/me"));
+            return Err(Problem::forbidden(
+                "send the X-CSRF-Token of GET /api/auth/me",
+            ));
         }
         registry.end_session(&session.id_hash).await?;
     }
@@ -40,7 +42,10 @@ pub(in super::super) async fn logout(
         StatusCode::NO_CONTENT.into_response()
     };
     let secure = if edge.https { "; Secure" } else { "" };
-    let cookie = format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}", cookie_name(&edge));
+    let cookie = format!(
+        "{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}",
+        cookie_name(&edge)
+    );
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }

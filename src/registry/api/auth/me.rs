@@ -29,7 +29,11 @@ pub(super) struct Me {
 }
 
 impl Me {
-    pub(super) fn new(registry: &Registry, principal: &Principal, session: Option<&Session>) -> Self {
+    pub(super) fn new(
+        registry: &Registry,
+        principal: &Principal,
+        session: Option<&Session>,
+    ) -> Self {
         let is_admin = registry.view().access.policy.is_admin(principal);
         Self {
             username: principal.username.to_string(),
@@ -59,5 +63,8 @@ impl Me {
     ),
 )]
 pub(in super::super) async fn me(State(registry): State<Registry>, user: User) -> Response {
-    reply::json(StatusCode::OK, &Me::new(&registry, &user.principal, user.session.as_ref()))
+    reply::json(
+        StatusCode::OK,
+        &Me::new(&registry, &user.principal, user.session.as_ref()),
+    )
 }

@@ -33,5 +33,11 @@ pub(super) struct Provider {
     responses((status = 200, description = "the ways", body = Providers)),
 )]
 pub(in super::super) async fn providers() -> Response {
-    reply::json(StatusCode::OK, &Providers { providers: Vec::new(), local: true })
+    reply::json(
+        StatusCode::OK,
+        &Providers {
+            providers: Vec::new(),
+            local: true,
+        },
+    )
 }

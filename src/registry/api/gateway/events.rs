@@ -33,10 +33,17 @@ pub(in super::super) async fn events(
     match (sequence.as_u64(), events.as_array()) {
         (Some(number), Some(list)) => {
             let count = u64::try_from(list.len()).unwrap_or(u64::MAX);
-            registry.0.gateways.events(id, number, count, registry.0.clock.now());
+            registry
+                .0
+                .gateways
+                .events(id, number, count, registry.0.clock.now());
             Ok(StatusCode::NO_CONTENT)
         }
-        (None, _) => Err(wrong("/sequence", sequence, "must be a whole number that grows")),
+        (None, _) => Err(wrong(
+            "/sequence",
+            sequence,
+            "must be a whole number that grows",
+        )),
         (_, None) => Err(wrong("/events", events, "must be a list")),
     }
 }

@@ -25,6 +25,9 @@ pub(in super::super) async fn report(
 ) -> Result<StatusCode, Problem> {
     let body = read_json(request, &[JSON], registry.body_limits()).await?;
     let id = id_of(&body)?.to_owned();
-    registry.0.gateways.report(&id, body, registry.0.clock.now());
+    registry
+        .0
+        .gateways
+        .report(&id, body, registry.0.clock.now());
     Ok(StatusCode::NO_CONTENT)
 }

@@ -23,7 +23,10 @@ pub(super) struct Filter {
 impl Filter {
     pub(super) fn take(query: &mut Query) -> Result<Self, Problem> {
         let health = query.text("health");
-        if health.as_deref().is_some_and(|health| !STATUSES.contains(&health)) {
+        if health
+            .as_deref()
+            .is_some_and(|health| !STATUSES.contains(&health))
+        {
             return Err(Problem::bad_request(format!(
                 "the parameter health must be one of {}",
                 STATUSES.join(", ")
@@ -40,9 +43,18 @@ impl Filter {
     fn admits(&self, entry: &Entry) -> bool {
         let definition = &entry.stored.definition;
         let has = |text: &str, part: &str| text.to_lowercase().contains(part);
-        self.enabled.is_none_or(|enabled| definition.enabled == enabled)
-            && self.tag.as_ref().is_none_or(|tag| definition.tags.iter().any(|one| one.eq_ignore_ascii_case(tag)))
-            && self.health.as_ref().is_none_or(|health| entry.health.status_of(definition.enabled) == health)
+        self.enabled
+            .is_none_or(|enabled| definition.enabled == enabled)
+            && self.tag.as_ref().is_none_or(|tag| {
+                definition
+                    .tags
+                    .iter()
+                    .any(|one| one.eq_ignore_ascii_case(tag))
+            })
+            && self
+                .health
+                .as_ref()
+                .is_none_or(|health| entry.health.status_of(definition.enabled) == health)
             && self.query.as_ref().is_none_or(|part| {
                 has(&definition.server_name, part)
                     || has(definition.path.as_str(), part)
@@ -54,7 +66,12 @@ impl Filter {
     /// As parameters of the next page's address.
     pub(super) fn write(&self, serializer: &mut url::form_urlencoded::Serializer<'_, String>) {
         let enabled = self.enabled.map(|enabled| enabled.to_string());
-        let all = [("query", &self.query), ("tag", &self.tag), ("enabled", &enabled), ("health", &self.health)];
+        let all = [
+            ("query", &self.query),
+            ("tag", &self.tag),
+            ("enabled", &enabled),
+            ("health", &self.health),
+        ];
         for (name, value) in all {
             if let Some(value) = value {
                 serializer.append_pair(name, value);
@@ -64,12 +81,19 @@ impl Filter {
 }
 
 /// The servers that the caller may see and asked for, by path.
-pub(super) fn select<'v>(view: &'v View, caller: &Caller, filter: &Filter) -> BTreeMap<&'v ServerPath, &'v Arc<Entry>> {
+pub(super) fn select<'v>(
+    view: &'v View,
+    caller: &Caller,
+    filter: &Filter,
+) -> BTreeMap<&'v ServerPath, &'v Arc<Entry>> {
     let visible = |path: &ServerPath| match caller {
         Caller::Gateway => true,
         Caller::User(user) => sees(view, user, path),
     };
-    view.servers.iter().filter(|(path, entry)| filter.admits(entry) && visible(path)).collect()
+    view.servers
+        .iter()
+        .filter(|(path, entry)| filter.admits(entry) && visible(path))
+        .collect()
 }
 
 /// Whether the caller sees every server, so that the ready-made list is theirs.

@@ -19,7 +19,7 @@ use super::super::super::view::{Entry, Listing, View};
 use super::super::caller::Caller;
 use super::super::openapi::ServerMap;
 use super::super::reply;
-use super::filter::{Filter, select, sees_all};
+use super::filter::{Filter, sees_all, select};
 use crate::domain::path::ServerPath;
 use crate::http::Problem;
 use crate::http::etag::none_match_hits;
@@ -59,7 +59,10 @@ pub(in super::super) async fn list(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let asked = Asked::parse(query.as_deref().unwrap_or(""), registry.0.settings.registry.wait_max.get())?;
+    let asked = Asked::parse(
+        query.as_deref().unwrap_or(""),
+        registry.0.settings.registry.wait_max.get(),
+    )?;
     let answer = asked.answer(&registry.view(), &caller);
     if !none_match_hits(&headers, &answer.listing.etag) {
         return Ok(answer.full());
@@ -79,7 +82,11 @@ async fn held(
     wait: Duration,
 ) -> Result<Response, Problem> {
     let _permit = registry.0.held.try_acquire().map_err(|_| {
-        Problem::later(StatusCode::SERVICE_UNAVAILABLE, 1, "too many requests wait for changes; ask without wait")
+        Problem::later(
+            StatusCode::SERVICE_UNAVAILABLE,
+            1,
+            "too many requests wait for changes; ask without wait",
+        )
     })?;
     let deadline = Instant::now() + wait;
     let mut views = registry.0.view.subscribe();
@@ -108,7 +115,10 @@ enum Page {
     /// Everything, as a map.
     All,
     /// A page of the map, after a path.
-    Map { limit: usize, after: Option<ServerPath> },
+    Map {
+        limit: usize,
+        after: Option<ServerPath>,
+    },
     /// A page in the existing clients' form.
     List { limit: Option<usize>, offset: usize },
 }
@@ -117,53 +127,91 @@ impl Asked {
     fn parse(query: &str, wait_max: Duration) -> Result<Self, Problem> {
         let mut query = Query::parse(query)?;
         let filter = Filter::take(&mut query)?;
-        let limit = query.number("limit", 1, 1_000)?.and_then(|limit| usize::try_from(limit).ok());
+        let limit = query
+            .number("limit", 1, 1_000)?
+            .and_then(|limit| usize::try_from(limit).ok());
         let offset = query.number("offset", 0, 1_000_000)?;
         let cursor = query.text("cursor");
-        let wait = query.number("wait", 0, wait_max.as_secs())?.filter(|wait| *wait > 0);
+        let wait = query
+            .number("wait", 0, wait_max.as_secs())?
+            .filter(|wait| *wait > 0);
         let list = match query.text("shape").as_deref() {
             None | Some("map") => offset.is_some(),
             Some("list") => true,
-            Some(_) => return Err(Problem::bad_request("the parameter shape must be map or list")),
+            Some(_) => {
+                return Err(Problem::bad_request(
+                    "the parameter shape must be map or list",
+                ));
+            }
         };
         // Existing clients ask for it; tools are always part of the answer.
         let _ = query.text("include_tools");
         query.end()?;
         let page = match (list, limit, cursor) {
             (true, _, Some(_)) => {
-                return Err(Problem::bad_request("the parameter cursor does not go with shape=list; use offset"));
+                return Err(Problem::bad_request(
+                    "the parameter cursor does not go with shape=list; use offset",
+                ));
             }
-            (true, limit, None) => {
-                Page::List { limit, offset: offset.and_then(|offset| usize::try_from(offset).ok()).unwrap_or(0) }
-            }
+            (true, limit, None) => Page::List {
+                limit,
+                offset: offset
+                    .and_then(|offset| usize::try_from(offset).ok())
+                    .unwrap_or(0),
+            },
             (false, None, None) => Page::All,
             (false, limit, cursor) => Page::Map {
                 limit: limit.unwrap_or(100),
                 after: cursor.map(|cursor| cursor_path(&cursor)).transpose()?,
             },
         };
-        Ok(Self { filter, page, wait: wait.map(Duration::from_secs) })
+        Ok(Self {
+            filter,
+            page,
+            wait: wait.map(Duration::from_secs),
+        })
     }
 
     fn answer(&self, view: &View, caller: &Caller) -> Answer {
-        if matches!(self.page, Page::All) && self.filter == Filter::default() && sees_all(view, caller) {
-            return Answer { listing: view.all().clone(), next: None };
+        if matches!(self.page, Page::All)
+            && self.filter == Filter::default()
+            && sees_all(view, caller)
+        {
+            return Answer {
+                listing: view.all().clone(),
+                next: None,
+            };
         }
         let selected = select(view, caller, &self.filter);
         match &self.page {
-            Page::All => Answer { listing: Listing::of(selected.values().map(|entry| &***entry)), next: None },
+            Page::All => Answer {
+                listing: Listing::of(selected.values().map(|entry| &***entry)),
+                next: None,
+            },
             Page::Map { limit, after } => {
-                let rest = selected.iter().filter(|(path, _)| after.as_ref().is_none_or(|after| **path > after));
-                let page: Vec<&Entry> = rest.clone().take(*limit).map(|(_, entry)| &***entry).collect();
+                let rest = selected
+                    .iter()
+                    .filter(|(path, _)| after.as_ref().is_none_or(|after| **path > after));
+                let page: Vec<&Entry> = rest
+                    .clone()
+                    .take(*limit)
+                    .map(|(_, entry)| &***entry)
+                    .collect();
                 let more = rest.count() > page.len();
-                let last = page.last().filter(|_| more).map(|entry| &entry.stored.definition.path);
+                let last = page
+                    .last()
+                    .filter(|_| more)
+                    .map(|entry| &entry.stored.definition.path);
                 let next = last.map(|last| self.next_address(*limit, last));
                 let listing = Listing::of(page.into_iter()).with(next.as_deref().unwrap_or(""));
                 Answer { listing, next }
             }
             Page::List { limit, offset } => {
                 let entries: Vec<&Entry> = selected.values().map(|entry| &***entry).collect();
-                Answer { listing: list_form(entries, *limit, *offset), next: None }
+                Answer {
+                    listing: list_form(entries, *limit, *offset),
+                    next: None,
+                }
             }
         }
     }
@@ -191,7 +239,12 @@ fn list_form(mut entries: Vec<&Entry>, limit: Option<usize>, offset: usize) -> L
     entries.sort_by_cached_key(|entry| entry.stored.definition.server_name.to_lowercase());
     let total = entries.len();
     let limit = limit.unwrap_or(total.max(1));
-    let page: Vec<Value> = entries.iter().skip(offset).take(limit).map(|entry| list_item(entry)).collect();
+    let page: Vec<Value> = entries
+        .iter()
+        .skip(offset)
+        .take(limit)
+        .map(|entry| list_item(entry))
+        .collect();
     let body = json!({
         "servers": page,
         "total_count": total,
@@ -229,7 +282,9 @@ struct Answer {
 impl Answer {
     fn full(self) -> Response {
         let mut response = Body::from(self.listing.body).into_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(next) = self.next.and_then(|next| HeaderValue::from_str(&next).ok()) {
             response.headers_mut().insert(LINK, next);
         }
@@ -246,6 +301,9 @@ fn cacheable(mut response: Response, etag: &str) -> Response {
     reply::set_etag(&mut response, etag);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers.insert(VARY, HeaderValue::from_static("authorization, cookie, x-authorization"));
+    headers.insert(
+        VARY,
+        HeaderValue::from_static("authorization, cookie, x-authorization"),
+    );
     response
 }

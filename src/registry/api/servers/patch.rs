@@ -42,6 +42,8 @@ pub(in super::super) async fn patch(
     let path = path_of(&id)?;
     let if_match = IfMatch::of(request.headers());
     let body = read_json(request, &[MERGE_PATCH, JSON], registry.body_limits()).await?;
-    let stored = registry.update_server(&user.actor(), path, Update::Merge(body), if_match).await?;
+    let stored = registry
+        .update_server(&user.actor(), path, Update::Merge(body), if_match)
+        .await?;
     Ok(reply::server(&registry, &stored))
 }

@@ -32,10 +32,17 @@ pub(in super::super) async fn read(
 ) -> Result<Response, Problem> {
     let path = path_of(&id)?;
     let view = registry.view();
-    let Some(entry) = view.servers.get(&path).filter(|_| sees(&view, &user, &path)) else {
+    let Some(entry) = view
+        .servers
+        .get(&path)
+        .filter(|_| sees(&view, &user, &path))
+    else {
         return Err(super::super::super::Error::NoServer(path).into());
     };
-    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "no-store"),
+    ];
     let mut response = (headers, Body::from(entry.json.clone())).into_response();
     reply::set_etag(&mut response, &entry.etag());
     Ok(response)

@@ -33,6 +33,8 @@ pub(in super::super) async fn remove(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    registry.remove_server(&user.actor(), path_of(&id)?, IfMatch::of(&headers)).await?;
+    registry
+        .remove_server(&user.actor(), path_of(&id)?, IfMatch::of(&headers))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

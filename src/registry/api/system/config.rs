@@ -46,8 +46,14 @@ pub(in super::super) async fn config(
     let config = Config {
         mode: settings.mode,
         version: env!("CARGO_PKG_VERSION"),
-        gateway_public_url: settings.http.gateway_public_url.as_ref().map(ToString::to_string),
-        ui: UiConfig { insecure_session: !edge.https },
+        gateway_public_url: settings
+            .http
+            .gateway_public_url
+            .as_ref()
+            .map(ToString::to_string),
+        ui: UiConfig {
+            insecure_session: !edge.https,
+        },
     };
     reply::json(StatusCode::OK, &config)
 }

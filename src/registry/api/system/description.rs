@@ -14,13 +14,20 @@ pub(in super::super) struct Description(Arc<Bytes>);
 impl Description {
     pub(in super::super) fn new() -> Self {
         // A description is texts and lists: this cannot fail.
-        let text = super::super::openapi::openapi().to_json().unwrap_or_default();
+        let text = super::super::openapi::openapi()
+            .to_json()
+            .unwrap_or_default();
         Self(Arc::new(Bytes::from(text)))
     }
 }
 
 /// The API's description (OpenAPI).
-pub(in super::super) async fn description(State(description): State<Description>) -> impl IntoResponse {
-    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")];
+pub(in super::super) async fn description(
+    State(description): State<Description>,
+) -> impl IntoResponse {
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "no-cache"),
+    ];
     (headers, Bytes::clone(&description.0))
 }

@@ -26,5 +26,12 @@ pub(super) struct Health {
 )]
 pub(in super::super) async fn health() -> Response {
     let version = env!("CARGO_PKG_VERSION");
-    reply::json(StatusCode::OK, &Health { status: "healthy", service: "mcp-registry", version })
+    reply::json(
+        StatusCode::OK,
+        &Health {
+            status: "healthy",
+            service: "mcp-registry",
+            version,
+        },
+    )
 }

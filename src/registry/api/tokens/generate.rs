@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::super::super::tokens::{Made, Request as Wanted};
 use super::super::super::Registry;
+use super::super::super::tokens::{Made, Request as Wanted};
 use super::super::caller::User;
 use super::super::reply;
 use crate::domain::validate::FieldError;
@@ -86,9 +86,12 @@ pub(in super::super) async fn generate(
     request: Request,
 ) -> Result<Response, Problem> {
     let body = read_json(request, &[JSON], registry.body_limits()).await?;
-    let wanted = wanted(&body).map_err(|errors| Problem::fields(StatusCode::BAD_REQUEST, errors))?;
+    let wanted =
+        wanted(&body).map_err(|errors| Problem::fields(StatusCode::BAD_REQUEST, errors))?;
     let requested = wanted.scopes.iter().flatten().cloned().collect();
-    let made = registry.make_token(&user.actor(), &user.principal, wanted).await?;
+    let made = registry
+        .make_token(&user.actor(), &user.principal, wanted)
+        .await?;
     Ok(reply::json(StatusCode::OK, &answer(&user, made, requested)))
 }
 
@@ -111,7 +114,12 @@ fn answer(user: &User, made: Made, requested_scopes: Vec<String>) -> TokenMade {
             expires_at: stored.expires_at.to_rfc3339(),
             description: stored.description,
         },
-        user_scopes: user.principal.scopes.iter().map(ToString::to_string).collect(),
+        user_scopes: user
+            .principal
+            .scopes
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         requested_scopes,
     }
 }
@@ -121,10 +129,18 @@ fn wanted(body: &Value) -> Result<Wanted, Vec<FieldError>> {
         return Err(vec![FieldError::new("", body, "must be a JSON object")]);
     };
     let mut errors = Vec::new();
-    let mut wrong = |field: &str, value: &Value, rule: &str| errors.push(FieldError::new(field, value, rule));
+    let mut wrong =
+        |field: &str, value: &Value, rule: &str| errors.push(FieldError::new(field, value, rule));
     for (name, value) in map {
-        if !matches!(name.as_str(), "requested_scopes" | "expires_in_hours" | "description") {
-            wrong(&format!("/{name}"), value, "is not a field here; known are requested_scopes, expires_in_hours and description");
+        if !matches!(
+            name.as_str(),
+            "requested_scopes" | "expires_in_hours" | "description"
+        ) {
+            wrong(
+                &format!("/{name}"),
+                value,
+                "is not a field here; known are requested_scopes, expires_in_hours and description",
+            );
         }
     }
     let hours = match map.get("expires_in_hours") {
@@ -132,27 +148,51 @@ fn wanted(body: &Value) -> Result<Wanted, Vec<FieldError>> {
         Some(value) => match value.as_u64().and_then(|hours| u32::try_from(hours).ok()) {
             Some(hours @ 1..=24) => hours,
             _ => {
-                wrong("/expires_in_hours", value, "must be a whole number from 1 to 24");
+                wrong(
+                    "/expires_in_hours",
+                    value,
+                    "must be a whole number from 1 to 24",
+                );
                 8
             }
         },
     };
     let description = match map.get("description") {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) if text.chars().count() <= 500 && !text.chars().any(char::is_control) => text.clone(),
+        Some(Value::String(text))
+            if text.chars().count() <= 500 && !text.chars().any(char::is_control) =>
+        {
+            text.clone()
+        }
         Some(value) => {
-            wrong("/description", value, "must be a text of at most 500 characters without control characters");
+            wrong(
+                "/description",
+                value,
+                "must be a text of at most 500 characters without control characters",
+            );
             String::new()
         }
     };
     let scopes = match scopes(map) {
         Ok(scopes) => scopes,
         Err(value) => {
-            wrong("/requested_scopes", value, "must be a list of at most 100 scope names");
+            wrong(
+                "/requested_scopes",
+                value,
+                "must be a list of at most 100 scope names",
+            );
             None
         }
     };
-    if errors.is_empty() { Ok(Wanted { scopes, hours, description }) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(Wanted {
+            scopes,
+            hours,
+            description,
+        })
+    } else {
+        Err(errors)
+    }
 }
 
 /// Existing clients send an empty list for "all of mine".
@@ -160,9 +200,17 @@ fn scopes(map: &Map<String, Value>) -> Result<Option<BTreeSet<String>>, &Value> 
     match map.get("requested_scopes") {
         None | Some(Value::Null) => Ok(None),
         Some(value @ Value::Array(items)) if items.len() <= 100 => {
-            let scopes: Option<BTreeSet<String>> =
-                items.iter().map(|item| item.as_str().filter(|scope| is_scope(scope)).map(str::to_owned)).collect();
-            scopes.map(|scopes| Some(scopes).filter(|scopes| !scopes.is_empty())).ok_or(value)
+            let scopes: Option<BTreeSet<String>> = items
+                .iter()
+                .map(|item| {
+                    item.as_str()
+                        .filter(|scope| is_scope(scope))
+                        .map(str::to_owned)
+                })
+                .collect();
+            scopes
+                .map(|scopes| Some(scopes).filter(|scopes| !scopes.is_empty()))
+                .ok_or(value)
         }
         Some(value) => Err(value),
     }
@@ -170,5 +218,8 @@ fn scopes(map: &Map<String, Value>) -> Result<Option<BTreeSet<String>>, &Value> 
 
 /// RFC 6749, section 3.3.
 fn is_scope(text: &str) -> bool {
-    (1..=200).contains(&text.len()) && text.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    (1..=200).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }

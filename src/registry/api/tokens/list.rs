@@ -66,6 +66,11 @@ pub(in super::super) async fn list(
         return Err(Problem::forbidden("only admins see everybody's tokens"));
     }
     let owner = (!all).then_some(&*user.principal.username);
-    let tokens: Vec<TokenInfo> = registry.tokens(owner).await?.into_iter().map(TokenInfo::from).collect();
+    let tokens: Vec<TokenInfo> = registry
+        .tokens(owner)
+        .await?
+        .into_iter()
+        .map(TokenInfo::from)
+        .collect();
     Ok(reply::json(StatusCode::OK, &tokens))
 }
