@@ -31,13 +31,20 @@ async function otherClient() {
   const credentials = { username: "admin", password };
   const login = await fetch(`${origin}/api/auth/login`, json("POST", credentials));
   assert.equal(login.status, 200, "the other client signs in");
-  const cookie = login.headers.getSetCookie().map((value) => value.split(";")[0]).join("; ");
+  const cookie = login.headers
+    .getSetCookie()
+    .map((value) => value.split(";")[0])
+    .join("; ");
   const { csrf_token } = await login.json();
   const headers = { cookie, "X-CSRF-Token": csrf_token };
-  const generated = await fetch(`${origin}/api/tokens/generate`, json("POST", { description: "e2e", expires_in_hours: 1 }, headers));
+  const generated = await fetch(
+    `${origin}/api/tokens/generate`,
+    json("POST", { description: "e2e", expires_in_hours: 1 }, headers),
+  );
   assert.equal(generated.status, 200, "the other client gets a token");
   const token = (await generated.json()).tokens.access_token;
-  return (method, path, body) => fetch(origin + path, json(method, body, { Authorization: `Bearer ${token}` }));
+  return (method, path, body) =>
+    fetch(origin + path, json(method, body, { Authorization: `Bearer ${token}` }));
 }
 
 const json = (method, body, headers = {}) => ({
@@ -49,11 +56,20 @@ const json = (method, body, headers = {}) => ({
 /** A path and a name nobody else uses. */
 function fresh(label) {
   const id = randomBytes(4).toString("hex");
-  return { name: `E2E ${label} ${id}`, path: `/e2e-${label.toLowerCase()}-${id}`, id: `e2e-${label.toLowerCase()}-${id}` };
+  return {
+    name: `E2E ${label} ${id}`,
+    path: `/e2e-${label.toLowerCase()}-${id}`,
+    id: `e2e-${label.toLowerCase()}-${id}`,
+  };
 }
 
 async function register(subject, more = {}) {
-  const definition = { server_name: subject.name, path: subject.path, proxy_pass_url: "http://127.0.0.1:9/", ...more };
+  const definition = {
+    server_name: subject.name,
+    path: subject.path,
+    proxy_pass_url: "http://127.0.0.1:9/",
+    ...more,
+  };
   const answer = await api("POST", "/api/servers", definition);
   assert.equal(answer.status, 200, await answer.text());
 }
@@ -209,13 +225,23 @@ describe("servers", () => {
       await find(page, subject.name);
       const enabled = row(page, subject.path).getByRole("switch");
       const stored = async () => (await (await api("GET", `/api/servers${subject.path}`)).json()).enabled;
-      await Promise.all([page.waitForResponse((answer) => answer.request().method() === "PATCH"), enabled.click()]);
+      await Promise.all([
+        page.waitForResponse((answer) => answer.request().method() === "PATCH"),
+        enabled.click(),
+      ]);
       assert.equal(await enabled.getAttribute("aria-checked"), "false");
       assert.equal(await stored(), false);
-      await Promise.all([page.waitForResponse((answer) => answer.request().method() === "PATCH"), enabled.click()]);
+      await Promise.all([
+        page.waitForResponse((answer) => answer.request().method() === "PATCH"),
+        enabled.click(),
+      ]);
       assert.equal(await stored(), true);
       await page.route(`**/api/servers/${subject.id}`, (route) =>
-        route.fulfill({ status: 403, contentType: "application/problem+json", body: '{"title":"Forbidden","status":403}' }),
+        route.fulfill({
+          status: 403,
+          contentType: "application/problem+json",
+          body: '{"title":"Forbidden","status":403}',
+        }),
       );
       await enabled.click();
       await page.getByText("could not be disabled").first().waitFor();
@@ -229,7 +255,9 @@ describe("servers", () => {
       await register(subject);
       await find(page, subject.name);
       const open = async () => {
-        await row(page, subject.path).getByRole("button", { name: /^Actions/ }).click();
+        await row(page, subject.path)
+          .getByRole("button", { name: /^Actions/ })
+          .click();
         await page.getByRole("menuitem", { name: "Delete" }).click();
         await page.getByRole("alertdialog").getByText(subject.name).waitFor();
       };
@@ -289,7 +317,7 @@ describe("tokens", () => {
       await page.getByRole("button", { name: "Generate token" }).click();
       await page.getByLabel("Description").fill(name);
       await page.getByRole("button", { name: "Generate", exact: true }).click();
-      const token = await page.locator("[data-slot=token]").innerText();
+      const token = await page.locator("[data-slot=token]").textContent();
       const use = () => fetch(`${origin}/api/servers`, { headers: { Authorization: `Bearer ${token}` } });
       assert.equal((await use()).status, 200);
       await page.getByRole("button", { name: "Done" }).click();
@@ -312,15 +340,29 @@ describe("every page", () => {
         async (page) => {
           const subject = fresh("Page");
           await register(subject, { description: "word ".repeat(60), tags: ["a".repeat(60)] });
-          for (const at of ["/", `/servers${subject.path}`, `/edit${subject.path}`, "/new", "/tokens", "/api", "/nowhere"]) {
+          for (const at of [
+            "/",
+            `/servers${subject.path}`,
+            `/edit${subject.path}`,
+            "/new",
+            "/tokens",
+            "/api",
+            "/nowhere",
+          ]) {
             await page.goto(`${origin}/ui${at}`);
             await page.getByRole("heading").first().waitFor();
             await page.waitForLoadState("load");
-            const [inner, content] = await page.evaluate(() => [innerWidth, document.documentElement.scrollWidth]);
+            const [inner, content] = await page.evaluate(() => [
+              innerWidth,
+              document.documentElement.scrollWidth,
+            ]);
             assert.ok(content <= inner, `${at} is ${content} wide in a window of ${inner}`);
           }
           await page.goto(`${origin}/ui/api`);
-          await page.getByRole("button", { name: /^post \/api\/servers/i }).first().click();
+          await page
+            .getByRole("button", { name: /^post \/api\/servers/i })
+            .first()
+            .click();
           await page.getByText("Request body").waitFor();
           await api("DELETE", `/api/servers${subject.path}`);
         },
