@@ -72,6 +72,8 @@ pub struct Follower {
     poll_interval: Duration,
     heartbeat: Duration,
     limit: usize,
+    /// How long the registry may take to answer.
+    answer_limit: Duration,
     identity: Identity,
     client: Client,
     publisher: Arc<Publisher>,
@@ -111,6 +113,7 @@ impl Follower {
             poll_interval: config.poll_interval.get().max(SHORTEST_POLL),
             heartbeat: config.heartbeat.get(),
             limit: config.snapshot_bytes.bytes(),
+            answer_limit: ANSWER_LIMIT,
             identity,
             client,
             publisher,
@@ -220,6 +223,7 @@ fn shown_token(tokens: &Secret<String>) -> Option<Secret<String>> {
     Some(Secret::new(first.to_owned()))
 }
 
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const SHORTEST_POLL: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
