@@ -16,6 +16,8 @@ pub mod h2c;
 pub mod request;
 pub mod script;
 
+mod selftest;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +25,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 pub use request::Request;
@@ -104,9 +106,9 @@ impl Upstream {
             .collect()
     }
 
-    /// Lets every [`Step::Release`] pass that is waiting now or comes within this round.
+    /// Lets one [`Step::Release`] pass: one that waits, or the next that comes.
     pub fn release(&self) {
-        self.log.release.send_modify(|round| *round += 1);
+        self.log.releases.add_permits(1);
     }
 
     /// Waits until the log is as wanted.
@@ -126,10 +128,10 @@ impl Upstream {
                 changes.changed().await.unwrap();
             }
         };
-        match tokio::time::timeout(LIMIT, waiting).await {
-            Ok(all) => all,
-            Err(_) => panic!("upstream never saw {what}; its log: {:#?}", self.log.all()),
+        if let Ok(all) = tokio::time::timeout(LIMIT, waiting).await {
+            return all;
         }
+        panic!("upstream never saw {what}; its log: {:#?}", self.log.all());
     }
 
     /// Waits for a number of requests, whatever the connection.
@@ -158,7 +160,7 @@ impl Upstream {
 struct Log {
     connections: Mutex<Vec<Connection>>,
     changes: watch::Sender<u64>,
-    release: watch::Sender<u64>,
+    releases: Semaphore,
 }
 
 impl Default for Log {
@@ -166,7 +168,7 @@ impl Default for Log {
         Self {
             connections: Mutex::default(),
             changes: watch::Sender::new(0),
-            release: watch::Sender::new(0),
+            releases: Semaphore::new(0),
         }
     }
 }
@@ -316,15 +318,11 @@ impl Wire {
     }
 
     async fn released(&mut self) -> Result<(), End> {
-        let mut release = self.log.release.subscribe();
-        let now = *release.borrow_and_update();
         let log = Arc::clone(&self.log);
-        // The log shows that the script has come here: a test may wait for it before it releases.
-        log.change(self.connection, |_| {});
         loop {
             tokio::select! {
-                changed = release.wait_for(|round| *round > now) => {
-                    changed.map_err(|_| End::Closed)?;
+                released = log.releases.acquire() => {
+                    released.map_err(|_| End::Closed)?.forget();
                     return Ok(());
                 }
                 read = self.read() => read?,

@@ -30,7 +30,7 @@ pub enum Step {
         /// The pause.
         pace: Option<Duration>,
     },
-    /// Reads until the test calls [`super::Upstream::release`].
+    /// Reads until the test calls [`super::Upstream::release`], once for each such step.
     Release,
     /// Sends back every byte that arrives, until the peer is gone.
     EchoBytes,
