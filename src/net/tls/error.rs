@@ -113,7 +113,10 @@ pub enum Problem {
     /// It is encrypted with another password.
     #[error("cannot be decrypted: wrong SSL_KEYFILE_PASSWORD, or a damaged file")]
     PasswordWrong,
-    /// It is of a kind that is not supported.
+    /// It is too weak or of an algorithm that TLS does not use.
+    #[error("cannot be used: {0}; make a new pair, best with P-256 (RSA needs 2048 bits or more)")]
+    Unusable(String),
+    /// It is in a form that is not supported.
     #[error("cannot be used: {0}; convert it with `openssl pkcs8 -topk8 -v2 aes-256-cbc`")]
     Unsupported(String),
 }

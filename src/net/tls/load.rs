@@ -86,11 +86,7 @@ pub(super) fn load(
     let key = provider()
         .key_provider
         .load_private_key(key)
-        .map_err(|error| {
-            of_key(Problem::Unsupported(format!(
-                "{error} (RSA needs 2048 bits; P-256 is best)"
-            )))
-        })?;
+        .map_err(|error| of_key(Problem::Unusable(error.to_string())))?;
     let pair = CertifiedKey::new(chain, key);
     match pair.keys_match() {
         Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}

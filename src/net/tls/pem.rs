@@ -31,7 +31,7 @@ pub(super) fn sections(bytes: &[u8]) -> Result<Vec<Section>, String> {
         return Err("it is DER, not PEM (convert it with `openssl x509|pkey -inform der`)".into());
     }
     let text = String::from_utf8_lossy(bytes);
-    let mut lines = text.lines().map(str::trim);
+    let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
     let mut found = Vec::new();
     while let Some(line) = lines.next() {
         if let Some(label) = between(line, "-----BEGIN ") {
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn sections_come_with_label_headers_and_content() {
-        let text = "Bag Attributes\r\n-----BEGIN RSA PRIVATE KEY-----\r\nProc-Type: 4,ENCRYPTED\r\n\
+        let text = "\u{feff}Bag Attributes\r\n-----BEGIN RSA PRIVATE KEY-----\r\nProc-Type: 4,ENCRYPTED\r\n\
                     DEK-Info: AES-128-CBC,00\r\n\r\nAAEC\r\nAwQF\r\n-----END RSA PRIVATE KEY-----\r\n\
                     -----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----";
         let found = sections(text.as_bytes()).unwrap();

@@ -230,3 +230,17 @@ fn keys_encrypted_by_openssl_load() {
         }
     }
 }
+
+#[test]
+fn an_rsa_key_that_is_too_short_is_said_to_be_so() {
+    let pair = Pair::new("x");
+    let Ok(made) = Command::new("openssl").args(["genrsa", "1024"]).output() else {
+        return;
+    };
+    pair.write_key(&String::from_utf8(made.stdout).unwrap());
+    let error = one_line(&pair.load().unwrap_err());
+    assert!(
+        error.contains("key.pem") && error.contains("RSA needs 2048 bits"),
+        "{error}"
+    );
+}
