@@ -118,7 +118,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
-        self.listener.close().await;
+        self.listener.close();
         self.pool.close().await;
     }
 }

@@ -334,8 +334,8 @@ mod tests {
     fn a_generated_key_is_kept_private_and_stays() {
         let dir = tempfile::tempdir().unwrap();
         let data_dir = dir.path().join("data");
-        let made = secret_key_file(&data_dir).unwrap();
-        assert_eq!(made, secret_key_file(&data_dir).unwrap());
+        let key = secret_key_file(&data_dir).unwrap();
+        assert_eq!(key, secret_key_file(&data_dir).unwrap());
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;

@@ -137,7 +137,7 @@ impl Store for SqliteStore {
 
     async fn changed_elsewhere(&self) {
         // The lock keeps every other process out.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn is_shared(&self) -> bool {
@@ -192,7 +192,7 @@ impl SqliteStore {
         let target = target.to_str().ok_or_else(|| {
             Error::Failed(anyhow::anyhow!("the backup's path is not valid UTF-8"))
         })?;
-        let mut connection = options(&self.path, Access::Read)
+        let mut connection = options(&self.path, Access::Write)
             .connect()
             .await
             .map_err(failed)?;
