@@ -1,0 +1,4 @@
+//! What several tests stand on.
+
+#[cfg(feature = "gateway")]
+pub(crate) mod front;
