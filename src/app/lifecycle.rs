@@ -74,12 +74,6 @@ impl Lifecycle {
         });
     }
 
-    /// Something broke for good.
-    pub(super) fn fail(&self) {
-        self.failed.cancel();
-        self.stop.soft.cancel();
-    }
-
     /// Whether something broke for good.
     pub(super) fn has_failed(&self) -> bool {
         self.failed.is_cancelled()

@@ -42,7 +42,6 @@ pub(super) struct Built {
     /// To be set by the registry of this process.
     pub(super) local_registry: LocalRegistry,
     sockets: Listening,
-    roots: Roots,
 }
 
 /// A gateway that serves.
@@ -99,12 +98,12 @@ pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built
         ),
         control_plane,
         gateway_token: token(base)?,
-        roots: roots.clone(),
+        roots,
         clock: base.clock.clone(),
         run: random_run()?,
     })
     .context("REGISTRY_API_URL names a host that cannot be sent to")?;
-    Ok(Built { gateway: Arc::new(gateway), local_registry, sockets, roots })
+    Ok(Built { gateway: Arc::new(gateway), local_registry, sockets })
 }
 
 impl Built {
