@@ -95,7 +95,7 @@ pub struct Gateway {
     /// The registry.
     pub control_plane: Arc<Origin>,
     /// Shown to the registry, as a header value.
-    pub control_token: Option<HeaderValue>,
+    control_token: ArcSwapOption<HeaderValue>,
     trusted: Vec<IpNet>,
     origins: Origins,
     table: ArcSwapOption<Table>,
@@ -113,11 +113,6 @@ impl Gateway {
                 Origins::new(roots).intern(&url, &UpstreamTls::default())?
             }
         };
-        let control_token = parts.gateway_token.as_ref().and_then(|token| {
-            let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).ok()?;
-            value.set_sensitive(true);
-            Some(value)
-        });
         Some(Self {
             rules: RequestRules::new(
                 &parts.http,
@@ -137,7 +132,7 @@ impl Gateway {
             verifier: parts.verifier,
             tunnels: TaskTracker::new(),
             control_plane,
-            control_token,
+            control_token: ArcSwapOption::new(parts.gateway_token.as_ref().and_then(bearer)),
             trusted: if parts.http.trust_proxy_headers {
                 parts.http.trusted_proxies
             } else {
@@ -152,6 +147,16 @@ impl Gateway {
     /// The table in force; `None` before the first snapshot.
     pub fn table(&self) -> Option<Arc<Table>> {
         self.table.load_full()
+    }
+
+    /// What this gateway shows to the registry, as a header value.
+    pub fn control_token(&self) -> Option<Arc<HeaderValue>> {
+        self.control_token.load_full()
+    }
+
+    /// Shows this token to the registry from now on.
+    pub fn set_control_token(&self, token: &Secret<String>) {
+        self.control_token.store(bearer(token));
     }
 
     /// Whether what this peer says of where a request comes from is believed.
@@ -180,6 +185,12 @@ impl Gateway {
             );
         }
     }
+}
+
+fn bearer(token: &Secret<String>) -> Option<Arc<HeaderValue>> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).ok()?;
+    value.set_sensitive(true);
+    Some(Arc::new(value))
 }
 
 fn keeps(table: &Table, stream: &Stream, now: Timestamp) -> bool {
