@@ -1,6 +1,6 @@
 /**
  * Pictures of every page, light and dark, wide and narrow, in web/screenshots/. Against MCP_E2E_URL where it is set,
- * else against the mock. `ONLY=part-of-a-name` limits it.
+ * else against the mock. `ONLY=servers,login` limits it to some.
  */
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -42,6 +42,18 @@ const SHOTS = [
     },
   },
   { name: "servers", at: "/ui/", wait: "Financial Info" },
+  {
+    name: "servers-insecure",
+    at: "/ui/",
+    prepare: (page) =>
+      page.route("**/api/config", (route) =>
+        route.fulfill({
+          ...PATIENT,
+          body: '{"mode":"full","version":"0.1.0","gateway_public_url":"https://mcp.example.com","ui":{"insecure_session":true}}',
+        }),
+      ),
+    wait: "not encrypted",
+  },
   { name: "servers-no-match", at: "/ui/?q=nothing+like+this", wait: "No server matches" },
   {
     name: "servers-empty",
@@ -146,7 +158,20 @@ const SHOTS = [
       await page.getByText("Copy your token now").waitFor();
     },
   },
-  { name: "tokens", at: "/ui/tokens", wait: "Cursor on my laptop" },
+  {
+    name: "tokens",
+    at: "/ui/tokens",
+    async act(page, api) {
+      const make = (description, hours) =>
+        api("/api/tokens/generate", "POST", { description, expires_in_hours: hours });
+      await make("Nightly report", 24);
+      await make("Cursor on my laptop", 8);
+      const [{ id }] = await page.evaluate(() => fetch("/api/tokens").then((answer) => answer.json()));
+      await api(`/api/tokens/${id}`, "DELETE");
+      await page.reload();
+      await page.getByText("Revoked").first().waitFor();
+    },
+  },
   { name: "api", at: "/ui/api", wait: "/api/servers/{id}" },
   {
     name: "api-open",
@@ -159,8 +184,8 @@ const SHOTS = [
   { name: "not-found", at: "/ui/nowhere", wait: "no such page" },
 ];
 
-const only = process.env.ONLY ?? "";
-const mock = process.env.MCP_E2E_URL ? null : await startMock({ insecure: only === "insecure" });
+const only = process.env.ONLY?.split(",") ?? [];
+const mock = process.env.MCP_E2E_URL ? null : await startMock();
 const origin = process.env.MCP_E2E_URL ?? mock.url;
 const password = process.env.MCP_E2E_PASSWORD ?? "secret";
 const browser = await launch();
@@ -171,7 +196,7 @@ for (const theme of ["light", "dark"]) {
   for (const [size, viewport] of Object.entries(SIZES)) {
     mock?.api.tokens.clear();
     for (const shot of SHOTS) {
-      if (!shot.name.includes(only) || (shot.narrowOnly && size === "wide")) continue;
+      if ((only.length > 0 && !only.includes(shot.name)) || (shot.narrowOnly && size === "wide")) continue;
       const context = await browser.newContext({
         viewport,
         colorScheme: theme,

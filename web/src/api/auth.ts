@@ -6,7 +6,7 @@ import type { Me, Providers, PublicConfig } from "./types";
 export async function fetchMe(signal?: AbortSignal): Promise<Me | null> {
   try {
     const { data } = await request<Me>("/api/auth/me", signal ? { signal } : {});
-    rememberCsrfToken(data.csrf_token);
+    rememberCsrfToken(data.csrf_token ?? null);
     return data;
   } catch (error) {
     if (isStatus(error, 401)) return null;

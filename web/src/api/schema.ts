@@ -4,50 +4,6 @@
  */
 
 export interface paths {
-    "/api/servers": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List servers
-         * @description Answers a map from path to server. A conditional request with `wait` is held until something changes.
-         */
-        get: operations["list_servers"];
-        put?: never;
-        /** Register a server */
-        post: operations["create_server"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/servers/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Read a server */
-        get: operations["read_server"];
-        /** Replace a server */
-        put: operations["replace_server"];
-        post?: never;
-        /** Delete a server */
-        delete: operations["delete_server"];
-        options?: never;
-        head?: never;
-        /**
-         * Change a server
-         * @description A JSON merge patch. `{"enabled": false}` takes the server out of the gateway.
-         */
-        patch: operations["change_server"];
-        trace?: never;
-    };
     "/api/auth/login": {
         parameters: {
             query?: never;
@@ -57,25 +13,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign in */
+        /**
+         * Starts a session; the cookie is in the answer.
+         * @description A form is answered with a redirect, JSON with the caller.
+         */
         post: operations["login"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/auth/me": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Who am I */
-        get: operations["me"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -91,8 +33,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign out */
+        /** Ends the session, here and everywhere. */
         post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who the caller is. */
+        get: operations["me"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -106,7 +65,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Ways to sign in */
+        /** How one can log in here. */
         get: operations["providers"];
         put?: never;
         post?: never;
@@ -116,6 +75,152 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Facts about this registry. */
+        get: operations["config"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gateway/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A gateway hands over usage and audit events. A sequence number that was seen before is a repeat
+         *     and counts once.
+         */
+        post: operations["gateway_events"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gateway/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A gateway tells its version, revision, certificates and public key. */
+        post: operations["report_gateway"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gateway/watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The snapshot as lines of JSON: first the whole, then changes, and a heartbeat in silence.
+         * @description The format is versioned inside; it is made for gateways of this program.
+         */
+        get: operations["watch_gateway"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gateways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The gateways that have reported since this registry started. */
+        get: operations["list_gateways"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/servers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All servers, by path.
+         * @description With `limit` the answer is one page, and the `Link` header leads to the next. With `wait` and
+         *     `If-None-Match` the answer is held until something changed.
+         */
+        get: operations["list_servers"];
+        put?: never;
+        /**
+         * Adds a server.
+         * @description The answer is given when gateways route it. The short form `{"name", "port", "enabled"}` is
+         *     enough.
+         */
+        post: operations["create_server"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/servers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One server. */
+        get: operations["read_server"];
+        /**
+         * Replaces a server: fields that are left out get their defaults.
+         * @description The answer is given when gateways use it.
+         */
+        put: operations["replace_server"];
+        post?: never;
+        /**
+         * Removes a server.
+         * @description The answer is given when gateways no longer route it.
+         */
+        delete: operations["remove_server"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes some fields of a server (JSON merge patch, RFC 7396), such as `{"enabled": false}`.
+         * @description The answer is given when gateways use it.
+         */
+        patch: operations["patch_server"];
+        trace?: never;
+    };
     "/api/tokens": {
         parameters: {
             query?: never;
@@ -123,7 +228,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List tokens */
+        /** The caller's tokens, newest first; for admins with `all=true` everybody's. */
         get: operations["list_tokens"];
         put?: never;
         post?: never;
@@ -142,7 +247,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Generate a token */
+        /**
+         * Makes a token for a program.
+         * @description It has at most the caller's scopes and ends no later than the token that made it.
+         */
         post: operations["generate_token"];
         delete?: never;
         options?: never;
@@ -160,25 +268,11 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revoke a token */
+        /**
+         * Revokes a token of the caller's; admins revoke anybody's.
+         * @description When the answer is there, the gateways of this process refuse it; others within a second.
+         */
         delete: operations["revoke_token"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/config": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Public configuration */
-        get: operations["public_config"];
-        put?: never;
-        post?: never;
-        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -191,7 +285,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Health */
+        /** Whether the registry answers. */
         get: operations["health"];
         put?: never;
         post?: never;
@@ -205,355 +299,327 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description What somebody writes to register an MCP server. */
-        ServerDefinition: {
-            /** @description Name people see. */
-            server_name: string;
+        /** @description What pages and clients need to know of this registry. */
+        Config: {
             /**
-             * @description Route prefix at the gateway, and the identity of the server.
-             * @example /currenttime
+             * Format: uri
+             * @description Where clients reach the servers.
              */
-            path: string;
-            /** @default  */
-            description: string;
-            /**
-             * @description Address of the upstream server, http or https.
-             * @example http://127.0.0.1:8000/
-             */
-            proxy_pass_url: string | null;
-            /**
-             * @default [
-             *       "streamable-http"
-             *     ]
-             */
-            supported_transports: ("streamable-http" | "sse" | "stdio")[];
-            /** @default auto */
-            transport: string;
-            /** @description Full address of the Streamable HTTP endpoint, where it is not found by rule. */
-            mcp_endpoint?: string | null;
-            /** @description Full address of the SSE endpoint, where it is not found by rule. */
-            sse_endpoint?: string | null;
-            /** @default none */
-            auth_type: string;
-            auth_provider?: string | null;
-            /** @description Headers sent to the upstream. Values are write-only: they are shown as "***", and "***" keeps the stored value. */
-            headers?: {
-                [key: string]: string;
-            }[];
-            tags?: string[];
-            /** @default N/A */
-            license: string;
-            /** @default 0 */
-            num_stars: number;
-            /** @default false */
-            is_python: boolean;
-            /**
-             * @description Whether the gateway routes to it.
-             * @default true
-             */
-            enabled: boolean;
-            /**
-             * @description Lets everybody call it without a credential. Admin only.
-             * @default false
-             */
-            public: boolean;
-            /**
-             * @description Forwards every path below the prefix to the upstream.
-             * @default false
-             */
-            passthrough: boolean;
-            /**
-             * @description Forwards the caller's Authorization header to the upstream.
-             * @default false
-             */
-            forward_authorization: boolean;
-            /** @description Seconds one MCP call may take. */
-            timeout?: number | null;
-            tls?: components["schemas"]["UpstreamTls"] | null;
-            metadata?: {
-                [key: string]: unknown;
-            };
+            gateway_public_url?: string | null;
+            /** @description `full` or `registry`. */
+            mode: string;
+            ui: components["schemas"]["UiConfig"];
+            version: string;
         };
-        /** @description JSON merge patch of a definition: a field that is left out stays, null resets it. */
-        ServerPatch: {
-            /** @description Name people see. */
-            server_name?: string;
-            /** @default  */
-            description: string;
-            /**
-             * @description Address of the upstream server, http or https.
-             * @example http://127.0.0.1:8000/
-             */
-            proxy_pass_url?: string | null;
-            /**
-             * @default [
-             *       "streamable-http"
-             *     ]
-             */
-            supported_transports: ("streamable-http" | "sse" | "stdio")[];
-            /** @default auto */
-            transport: string;
-            /** @description Full address of the Streamable HTTP endpoint, where it is not found by rule. */
-            mcp_endpoint?: string | null;
-            /** @description Full address of the SSE endpoint, where it is not found by rule. */
-            sse_endpoint?: string | null;
-            /** @default none */
-            auth_type: string;
-            auth_provider?: string | null;
-            /** @description Headers sent to the upstream. Values are write-only: they are shown as "***", and "***" keeps the stored value. */
-            headers?: {
-                [key: string]: string;
-            }[];
-            tags?: string[];
-            /** @default N/A */
-            license: string;
-            /** @default 0 */
-            num_stars: number;
-            /** @default false */
-            is_python: boolean;
-            /**
-             * @description Whether the gateway routes to it.
-             * @default true
-             */
-            enabled: boolean;
-            /**
-             * @description Lets everybody call it without a credential. Admin only.
-             * @default false
-             */
-            public: boolean;
-            /**
-             * @description Forwards every path below the prefix to the upstream.
-             * @default false
-             */
-            passthrough: boolean;
-            /**
-             * @description Forwards the caller's Authorization header to the upstream.
-             * @default false
-             */
-            forward_authorization: boolean;
-            /** @description Seconds one MCP call may take. */
-            timeout?: number | null;
-            tls?: components["schemas"]["UpstreamTls"] | null;
-            metadata?: {
-                [key: string]: unknown;
-            };
-        };
-        /** @description A server as the registry knows it. */
-        ServerInfo: {
-            id: string;
-            /** @description Name people see. */
-            server_name: string;
-            /**
-             * @description Route prefix at the gateway, and the identity of the server.
-             * @example /currenttime
-             */
-            path: string;
-            /** @default  */
-            description: string;
-            /**
-             * @description Address of the upstream server, http or https.
-             * @example http://127.0.0.1:8000/
-             */
-            proxy_pass_url: string | null;
-            /**
-             * @default [
-             *       "streamable-http"
-             *     ]
-             */
-            supported_transports: ("streamable-http" | "sse" | "stdio")[];
-            /** @default auto */
-            transport: string;
-            /** @description Full address of the Streamable HTTP endpoint, where it is not found by rule. */
-            mcp_endpoint: string | null;
-            /** @description Full address of the SSE endpoint, where it is not found by rule. */
-            sse_endpoint: string | null;
-            /** @default none */
-            auth_type: string;
-            auth_provider: string | null;
-            /** @description Headers sent to the upstream. Values are write-only: they are shown as "***", and "***" keeps the stored value. */
-            headers: {
-                [key: string]: string;
-            }[];
-            tags: string[];
-            /** @default N/A */
-            license: string;
-            /** @default 0 */
-            num_stars: number;
-            /** @default false */
-            is_python: boolean;
-            /**
-             * @description Whether the gateway routes to it.
-             * @default true
-             */
-            enabled: boolean;
-            /**
-             * @description Lets everybody call it without a credential. Admin only.
-             * @default false
-             */
-            public: boolean;
-            /**
-             * @description Forwards every path below the prefix to the upstream.
-             * @default false
-             */
-            passthrough: boolean;
-            /**
-             * @description Forwards the caller's Authorization header to the upstream.
-             * @default false
-             */
-            forward_authorization: boolean;
-            /** @description Seconds one MCP call may take. */
-            timeout: number | null;
-            tls: components["schemas"]["UpstreamTls"] | null;
-            metadata: {
-                [key: string]: unknown;
-            };
-            num_tools: number;
-            tool_list: components["schemas"]["Tool"][];
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            updated_at: string;
-            created_by: string;
-            updated_by: string;
-            health: components["schemas"]["ServerHealth"];
-        };
-        /** @description How the upstream's certificate is checked. */
-        UpstreamTls: {
-            /** @description PEM text of the authority that signed the upstream's certificate. */
-            ca?: string | null;
-            /**
-             * @description Accepts any certificate.
-             * @default false
-             */
-            insecure: boolean;
-        };
-        /** @description Result of the last health check. */
-        ServerHealth: {
-            /** @enum {string} */
-            status: "unknown" | "healthy" | "unhealthy" | "disabled";
-            /** Format: date-time */
-            checked_at: string | null;
-            detail: string | null;
-        };
-        /** @description One tool that a server offers. */
-        Tool: {
-            name: string;
-            description?: string;
-            /** @description JSON Schema of the tool's input. */
-            schema?: Record<string, never>;
-            parsed_description?: Record<string, never>;
-        };
-        /** @description One field that broke a rule. */
+        /** @description One mistake in a written definition. */
         FieldError: {
-            /**
-             * @description JSON pointer into the body.
-             * @example /proxy_pass_url
-             */
+            /** @description JSON pointer (RFC 6901) to the value. */
             field: string;
-            /** @description What was sent. */
-            value?: unknown;
-            /** @example must be an http or https URL */
+            /** @description What must hold. */
             rule: string;
+            /** @description The value as it was written; `"***"` where it may be a secret. */
+            value: unknown;
         };
-        /** @description An error, as RFC 9457 has it. */
-        Problem: {
-            /** @default about:blank */
-            type: string;
-            title: string;
-            status: number;
-            detail?: string;
-            /** @description Request id. */
-            instance?: string;
-            errors?: components["schemas"]["FieldError"][];
+        /** @description A gateway, as the API shows it. */
+        GatewayInfo: {
+            /**
+             * Format: int64
+             * @description Events taken from it.
+             */
+            events: number;
+            /** @description Its name for itself. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description Its last report, or its last events.
+             */
+            last_seen: string;
+            /** @description What it reported: version, revision, certificates, public key. */
+            report: Record<string, never>;
         };
-        /** @description Credentials of a local user. */
-        LoginRequest: {
-            username: string;
-            /** Format: password */
+        /** @description Whether the registry answers. */
+        Health: {
+            service: string;
+            status: string;
+            version: string;
+        };
+        /** @description How a server is. */
+        HealthInfo: {
+            /**
+             * Format: date-time
+             * @description When that was found.
+             */
+            checked_at?: string | null;
+            /** @description More about it. */
+            detail?: string | null;
+            /** @description `healthy`, `unhealthy`, `unknown` or `disabled`. */
+            status: string;
+        };
+        /** @description Name and password. */
+        Login: {
             password: string;
-        };
-        /** @description Who is calling, and what they may do. */
-        Me: {
             username: string;
-            /** @example local */
+        };
+        /** @description Who the caller is and what they may do. */
+        Me: {
+            /** @description `local`, or `token`. */
             auth_method: string;
+            can_modify_servers: boolean;
+            /** @description For `X-CSRF-Token`; null without a session. */
+            csrf_token?: string | null;
+            groups: string[];
+            is_admin: boolean;
             provider: string;
             scopes: string[];
-            groups: string[];
-            can_modify_servers: boolean;
-            is_admin: boolean;
-            csrf_token: string;
+            username: string;
         };
-        /** @description Ways to sign in. */
-        Providers: {
-            providers: components["schemas"]["Provider"][];
-            /** @description Whether a local user may sign in with a password. */
-            local?: boolean;
+        /** @description One problem. As a response it is rendered by [`super::edge::guard`], which knows the request id. */
+        Problem: {
+            /** @description What was wrong with this request and what to do. */
+            detail?: string;
+            /** @description Mistakes in the body, field by field. */
+            errors?: components["schemas"]["FieldError"][];
+            /** @description The request's id. */
+            instance?: string | null;
+            /**
+             * Format: int32
+             * @description HTTP status.
+             */
+            status: number;
+            /** @description Short name of the kind. */
+            title: string;
+            /** @description What kind of problem: `about:blank`, or a relative reference such as `/problems/validation`. */
+            type: string;
         };
         /** @description An identity provider. */
         Provider: {
-            name: string;
             display_name: string;
+            name: string;
         };
-        /** @description What a new token should be good for. */
-        TokenRequest: {
-            requested_scopes?: string[];
-            /** @default 8 */
-            expires_in_hours: number;
-            /** @default  */
+        /** @description Ways to log in. */
+        Providers: {
+            /** @description Whether name and password of a local user count. */
+            local: boolean;
+            /** @description Identity providers. */
+            providers: components["schemas"]["Provider"][];
+        };
+        /** @description A definition with what the registry knows of the server. Header values are never shown. */
+        ServerInfo: {
+            /** @description Who gives its credentials. */
+            auth_provider?: string | null;
+            /** @description What the server itself wants: `none`, `oauth`, `api_key`, `bearer`. */
+            auth_type: string;
+            /**
+             * Format: date-time
+             * @description When it was added.
+             */
+            readonly created_at: string;
+            /** @description Who added it. */
+            readonly created_by: string;
+            /** @description For people and for search. */
             description: string;
+            /** @description Routed only when true. */
+            enabled: boolean;
+            /** @description The caller's `Authorization` goes on to the server. */
+            forward_authorization: boolean;
+            /** @description Sent on each call; values are shown as `***`. */
+            headers: Record<string, never>[];
+            /** @description How it is. */
+            readonly health: components["schemas"]["HealthInfo"];
+            /** @description The path without leading slash. */
+            readonly id: string;
+            /** @description Whether it is written in Python. */
+            is_python: boolean;
+            /** @description The server's licence. */
+            license: string;
+            /** @description Overrides where Streamable HTTP is. */
+            mcp_endpoint?: string | null;
+            /** @description Free data of the owner. */
+            metadata: Record<string, never>;
+            /**
+             * Format: double
+             * @description Stars.
+             */
+            num_stars: number;
+            /** @description Number of known tools. */
+            readonly num_tools: number;
+            /** @description Sub-paths are forwarded too. */
+            passthrough: boolean;
+            /** @description The prefix under which the gateway serves it. */
+            path: string;
+            /** @description Where the server is. */
+            proxy_pass_url?: string | null;
+            /** @description Everybody may use everything of it, without a token. */
+            public: boolean;
+            /** @description Display name. */
+            server_name: string;
+            /** @description Overrides where HTTP+SSE is. */
+            sse_endpoint?: string | null;
+            /** @description How it can be spoken to. */
+            supported_transports: string[];
+            /** @description For filters. */
+            tags: string[];
+            /**
+             * Format: int32
+             * @description Total time of one call in seconds.
+             */
+            timeout?: number | null;
+            tls?: components["schemas"]["TlsInfo"] | null;
+            /** @description Known tools. */
+            tool_list: Record<string, never>[];
+            /** @description `auto` or one of the transports. */
+            transport: string;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            readonly updated_at: string;
+            /** @description Who changed it last. */
+            readonly updated_by: string;
         };
-        /** @description The token itself. It is shown once. */
-        TokenSet: {
-            access_token: string;
-            refresh_token: string | null;
-            expires_in: number;
-            refresh_expires_in: number;
-            token_type: string;
-            scope: string;
+        /** @description Path to server. */
+        ServerMap: {
+            [key: string]: components["schemas"]["ServerInfo"];
         };
-        /** @description A new token. */
-        TokenGenerated: {
-            success: boolean;
-            token_id: string;
-            tokens: components["schemas"]["TokenSet"];
-            client_id: string;
-            token_data: Record<string, never>;
-            user_scopes: string[];
-            requested_scopes: string[];
+        /** @description The fields to change; null takes a field back to its default. */
+        ServerPatch: components["schemas"]["ServerWrite"];
+        /** @description A definition as it is written. Read-only fields of a server may be there too and are ignored. */
+        ServerWrite: {
+            /** @description Who gives the server's credentials. */
+            auth_provider?: string | null;
+            /** @description `none` (default), `oauth`, `api_key`, `bearer`. */
+            auth_type?: string | null;
+            /** @description For people and for search. */
+            description?: string | null;
+            /** @description Routed only when true (default). */
+            enabled?: boolean | null;
+            /** @description The caller's `Authorization` goes on to the server. */
+            forward_authorization?: boolean | null;
+            /** @description Sent on each call: an object, or a list of objects. `***` keeps a stored value. */
+            headers?: Record<string, never>[] | null;
+            /** @description With `port`; default: this machine. */
+            host?: string | null;
+            /** @description Whether it is written in Python. */
+            is_python?: boolean | null;
+            /** @description The server's licence. */
+            license?: string | null;
+            /** @description Overrides where Streamable HTTP is. */
+            mcp_endpoint?: string | null;
+            /** @description Free data, up to 64 KiB. */
+            metadata?: Record<string, never> | null;
+            /** @description Short spelling of `server_name`, and of `path` where that is left out. */
+            name?: string | null;
+            /**
+             * Format: double
+             * @description Stars.
+             */
+            num_stars?: number | null;
+            /** @description Sub-paths are forwarded too. */
+            passthrough?: boolean | null;
+            /** @description The prefix; required when adding, else the id's. */
+            path?: string | null;
+            /**
+             * Format: int32
+             * @description Short form of `proxy_pass_url`.
+             */
+            port?: number | null;
+            /** @description With `port`: `http` (default) or `https`. */
+            protocol?: string | null;
+            /**
+             * Format: uri
+             * @description Where the server is; required, or `port`.
+             */
+            proxy_pass_url?: string | null;
+            /** @description Everybody may use everything of it, without a token. */
+            public?: boolean | null;
+            /** @description Display name; required, or `name`. */
+            server_name?: string | null;
+            /** @description Overrides where HTTP+SSE is. */
+            sse_endpoint?: string | null;
+            /** @description Of `streamable-http` (default), `sse`, `stdio`. */
+            supported_transports?: string[] | null;
+            /** @description For filters. */
+            tags?: string[] | null;
+            /**
+             * Format: int32
+             * @description Total time of one call in seconds.
+             */
+            timeout?: number | null;
+            tls?: components["schemas"]["TlsWrite"] | null;
+            /** @description `auto` (default) or one of the transports. */
+            transport?: string | null;
         };
-        /** @description What is known of a token; never the token itself. */
-        TokenInfo: {
-            id: string;
-            username: string;
+        /** @description How a server's certificate is judged. */
+        TlsInfo: {
+            /** @description PEM of a private CA. */
+            ca?: string | null;
+            /** @description Accept any certificate. */
+            insecure: boolean;
+        };
+        /** @description How a server's certificate is judged. */
+        TlsWrite: {
+            /** @description PEM of a private CA, trusted for this server in addition to the usual roots. */
+            ca?: string | null;
+            /** @description Accept any certificate. */
+            insecure?: boolean | null;
+        };
+        /** @description Facts about the token. */
+        TokenData: {
             description: string;
-            scopes: string[];
-            /** Format: date-time */
-            created_at: string;
             /** Format: date-time */
             expires_at: string;
+            /** Format: date-time */
+            issued_at: string;
+        };
+        /** @description A token; its text is not kept. */
+        TokenInfo: {
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
             revoked: boolean;
+            scopes: string[];
+            username: string;
         };
-        /** @description Facts that clients need before anybody signs in. */
-        PublicConfig: {
-            /** @enum {string} */
-            mode: "full" | "registry";
-            version: string;
-            gateway_public_url: string | null;
-            ui: components["schemas"]["UiConfig"];
+        /** @description A token, shown this once. */
+        TokenMade: {
+            client_id: string;
+            requested_scopes: string[];
+            success: boolean;
+            token_data: components["schemas"]["TokenData"];
+            token_id: string;
+            tokens: components["schemas"]["Tokens"];
+            user_scopes: string[];
         };
-        /** @description Facts for the web UI. */
+        /** @description What the token shall be. */
+        TokenWanted: {
+            /** @description What it is for. */
+            description?: string | null;
+            /**
+             * Format: int32
+             * @description Hours until it ends; 8 where absent.
+             */
+            expires_in_hours?: number | null;
+            /** @description Of the caller's scopes; absent or empty: all of them. */
+            requested_scopes?: string[] | null;
+        };
+        /** @description As an OAuth token endpoint answers. */
+        Tokens: {
+            access_token: string;
+            /** Format: int64 */
+            expires_in: number;
+            /** Format: int64 */
+            refresh_expires_in: number;
+            refresh_token?: string | null;
+            scope: string;
+            token_type: string;
+        };
+        /** @description For the pages. */
         UiConfig: {
-            /** @description The session cookie travels over plain HTTP. */
+            /** @description The session travels in the clear: the page says so. */
             insecure_session: boolean;
-        };
-        /** @description The registry is up. */
-        Health: {
-            /** @example healthy */
-            status: string;
-            /** @example mcp-registry */
-            service: string;
-            version: string;
         };
     };
     responses: never;
@@ -564,407 +630,6 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    list_servers: {
-        parameters: {
-            query?: {
-                /** @description Words to look for in name, path, description and tags. */
-                query?: string;
-                /** @description Only servers with this tag. */
-                tag?: string;
-                /** @description Only enabled, or only disabled servers. */
-                enabled?: boolean;
-                /** @description Only servers in this state of health. */
-                health?: "unknown" | "healthy" | "unhealthy" | "disabled";
-                /** @description Size of a page. */
-                limit?: number;
-                /** @description Where the next page starts, from the Link header. */
-                cursor?: string;
-                /** @description `list` gives the list form of existing clients. */
-                shape?: "list";
-                /** @description With If-None-Match: seconds to hold the request until something changed. */
-                wait?: number;
-            };
-            header?: {
-                /** @description ETag of the answer the caller has. */
-                "If-None-Match"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Path to server, sorted by path. */
-            200: {
-                headers: {
-                    /** @description Version of this answer. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        [key: string]: components["schemas"]["ServerInfo"];
-                    };
-                };
-            };
-            /** @description Nothing changed. */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description No valid session or token. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_server: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ServerDefinition"];
-            };
-        };
-        responses: {
-            /** @description The stored definition. */
-            200: {
-                headers: {
-                    /** @description Version of this answer. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ServerInfo"];
-                };
-            };
-            /** @description No valid session or token. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The caller may not do this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A server with this path exists. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Fields break rules; `errors` names each. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    read_server: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description ETag of the answer the caller has. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Path of the server without its leading slash; inner slashes percent-encoded or plain.
-                 * @example currenttime
-                 */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The server. */
-            200: {
-                headers: {
-                    /** @description Version of this answer. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ServerInfo"];
-                };
-            };
-            /** @description Nothing changed. */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description No valid session or token. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such server. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    replace_server: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description ETag the change is based on. */
-                "If-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Path of the server without its leading slash; inner slashes percent-encoded or plain.
-                 * @example currenttime
-                 */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ServerDefinition"];
-            };
-        };
-        responses: {
-            /** @description The stored definition. */
-            200: {
-                headers: {
-                    /** @description Version of this answer. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ServerInfo"];
-                };
-            };
-            /** @description No valid session or token. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The caller may not do this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such server. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Somebody else changed it. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Fields break rules; `errors` names each. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_server: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description ETag the change is based on. */
-                "If-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Path of the server without its leading slash; inner slashes percent-encoded or plain.
-                 * @example currenttime
-                 */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Deleted. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description No valid session or token. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The caller may not do this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such server. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Somebody else changed it. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_server: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description ETag the change is based on. */
-                "If-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description Path of the server without its leading slash; inner slashes percent-encoded or plain.
-                 * @example currenttime
-                 */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/merge-patch+json": components["schemas"]["ServerPatch"];
-            };
-        };
-        responses: {
-            /** @description The stored definition. */
-            200: {
-                headers: {
-                    /** @description Version of this answer. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ServerInfo"];
-                };
-            };
-            /** @description No valid session or token. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The caller may not do this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such server. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Somebody else changed it. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Fields break rules; `errors` names each. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     login: {
         parameters: {
             query?: never;
@@ -974,64 +639,45 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["LoginRequest"];
+                "application/json": components["schemas"]["Login"];
+                "application/x-www-form-urlencoded": components["schemas"]["Login"];
             };
         };
         responses: {
-            /** @description Signed in; the session cookie is set. */
+            /** @description the caller */
             200: {
                 headers: {
+                    "Set-Cookie"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description Wrong user name or password. */
+            /** @description a form: to the UI, or back to the login page */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description user name or password is wrong */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many failed attempts; Retry-After says when to come back. */
+            /** @description too many failed logins */
             429: {
                 headers: {
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    me: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The caller. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Me"];
-                };
-            };
-            /** @description No valid session or token. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1045,12 +691,57 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Signed out; the cookie is cleared. */
+            /** @description logged out */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description a form: to the login page */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the request does not come from our page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the caller */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description nobody is logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -1063,7 +754,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Identity providers. */
+            /** @description the ways */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1074,10 +765,450 @@ export interface operations {
             };
         };
     };
+    config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the facts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Config"];
+                };
+            };
+        };
+    };
+    gateway_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description taken */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description id, sequence or events is missing */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    report_gateway: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description noted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description it has no id */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watch_gateway: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description lines without end */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description too many watches */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_gateways: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the gateways */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayInfo"][];
+                };
+            };
+            /** @description the caller is no admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_servers: {
+        parameters: {
+            query?: {
+                /** @description part of name, path, description or a tag */
+                query?: string;
+                /** @description has this tag */
+                tag?: string;
+                /** @description is enabled, or is not */
+                enabled?: boolean;
+                /** @description healthy, unhealthy, unknown or disabled */
+                health?: string;
+                /** @description page size */
+                limit?: number;
+                /** @description from the Link header of the page before */
+                cursor?: string;
+                /** @description seconds to hold a conditional request */
+                wait?: number;
+                /** @description list: the form that existing clients know */
+                shape?: string;
+                /** @description skips so many; implies shape=list */
+                offset?: number;
+            };
+            header?: {
+                /** @description the ETag that was read */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description path to server; or a list with shape=list */
+            200: {
+                headers: {
+                    /** @description for If-None-Match */
+                    ETag?: string;
+                    /** @description the next page */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerMap"];
+                };
+            };
+            /** @description nothing has changed */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description too many held requests */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServerWrite"];
+            };
+        };
+        responses: {
+            /** @description the server as stored */
+            200: {
+                headers: {
+                    /** @description of this server */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerInfo"];
+                };
+            };
+            /** @description there is already a server at this path */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the definition has mistakes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description path without leading slash; slashes percent-encoded or plain */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the server */
+            200: {
+                headers: {
+                    /** @description for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerInfo"];
+                };
+            };
+            /** @description there is no such server */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replace_server: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the ETag that was read; another one is 412 */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description path without leading slash; slashes percent-encoded or plain */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServerWrite"];
+            };
+        };
+        responses: {
+            /** @description the server as stored */
+            200: {
+                headers: {
+                    /** @description for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerInfo"];
+                };
+            };
+            /** @description there is no such server */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the definition has mistakes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_server: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the ETag that was read; another one is 412 */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description path without leading slash; slashes percent-encoded or plain */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description there is no such server */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_server: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the ETag that was read; another one is 412 */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description path without leading slash; slashes percent-encoded or plain */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServerPatch"];
+            };
+        };
+        responses: {
+            /** @description the server as stored */
+            200: {
+                headers: {
+                    /** @description for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerInfo"];
+                };
+            };
+            /** @description there is no such server */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the definition has mistakes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_tokens: {
         parameters: {
             query?: {
-                /** @description Everybody's tokens. Admin only. */
+                /** @description everybody's; admins only */
                 all?: boolean;
             };
             header?: never;
@@ -1086,7 +1217,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Tokens of the caller. */
+            /** @description the tokens */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1095,13 +1226,13 @@ export interface operations {
                     "application/json": components["schemas"]["TokenInfo"][];
                 };
             };
-            /** @description No valid session or token. */
-            401: {
+            /** @description all=true without being an admin */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1115,53 +1246,44 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TokenRequest"];
+                "application/json": components["schemas"]["TokenWanted"];
             };
         };
         responses: {
-            /** @description The token. It is shown this once. */
+            /** @description the token, shown this once */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenGenerated"];
+                    "application/json": components["schemas"]["TokenMade"];
                 };
             };
-            /** @description The request cannot be met. */
+            /** @description the body has mistakes */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No valid session or token. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A requested scope is not the caller's. */
+            /** @description a scope is not the caller's */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description More than 100 tokens in an hour. */
+            /** @description too many tokens in an hour */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1171,55 +1293,27 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description the token's id */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Revoked. */
+            /** @description it no longer counts */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description No valid session or token. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such token. */
+            /** @description there is no such token */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    public_config: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Facts that clients need. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PublicConfig"];
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1233,7 +1327,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Up. */
+            /** @description it does */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -30,10 +30,10 @@ export function Page({ title, above, heading, description, actions, width = "wid
           <h1 className="text-[1.45rem] min-w-0 leading-tight font-semibold tracking-[-0.022em] break-words">
             {heading ?? title}
           </h1>
-          {actions && <div className="-my-1 flex flex-wrap items-center gap-2">{actions}</div>}
+          {actions && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
         </div>
         {description && (
-          <div className="mt-1.5 max-w-2xl text-[0.93rem] leading-relaxed text-ink-3">{description}</div>
+          <div className="mt-2 max-w-2xl text-[0.93rem] leading-relaxed text-ink-3">{description}</div>
         )}
       </header>
       {children}

@@ -32,7 +32,7 @@ export function Sidebar({ onNavigate }: { onNavigate?: () => void }) {
             to={to}
             {...(onNavigate ? { onClick: onNavigate } : {})}
             aria-current={isCurrent(to, pathname) ? "page" : undefined}
-            className="flex items-center gap-2.5 rounded-lg px-2.5 py-2 text-[0.9rem] font-medium text-ink-3 transition-colors hover:bg-hover hover:text-ink aria-[current=page]:bg-hover aria-[current=page]:text-ink"
+            className="flex items-center gap-2.5 rounded-lg px-2.5 py-2 text-[0.9rem] font-medium text-ink-3 transition-colors hover:bg-line/50 hover:text-ink aria-[current=page]:bg-line/70 aria-[current=page]:text-ink"
           >
             <Icon className="size-4" aria-hidden />
             {label}

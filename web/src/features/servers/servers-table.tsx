@@ -93,7 +93,7 @@ export function ServersTable({ servers, search, onChange, canModify }: ServersTa
           <thead className="border-b border-line bg-sunken/60">
             <tr>
               {head("name", "Server", "pl-5")}
-              <th scope="col" className="table-head w-[25%] px-3 py-2.5">
+              <th scope="col" className="table-head w-[22%] px-3 py-2.5">
                 Endpoint
               </th>
               {head("tools", "Tools", "hidden w-20 lg:table-cell")}

@@ -56,7 +56,9 @@ function ToolRow({ tool }: { tool: Tool }) {
             )}
           </span>
           <span className="shrink-0 text-[0.8rem] text-ink-3">
-            {parameters.length} {parameters.length === 1 ? "parameter" : "parameters"}
+            {parameters.length === 0
+              ? "No parameters"
+              : `${parameters.length} ${parameters.length === 1 ? "parameter" : "parameters"}`}
           </span>
         </summary>
         {parameters.length > 0 && (

@@ -33,7 +33,7 @@ export function BasicsSection({ values, problems, set, creating, setMany }: Sect
           hint={
             creating
               ? "Where clients find it. It cannot be changed later."
-              : "The path is its identity and stays."
+              : "It identifies the server and cannot be changed."
           }
         >
           {(control) => (

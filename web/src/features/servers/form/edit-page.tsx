@@ -4,7 +4,7 @@ import { useState } from "react";
 import { isStatus } from "@/api/errors";
 import { serverQuery, useMe } from "@/api/queries";
 import { fetchServer, patchServer, trimSlashes } from "@/api/servers";
-import type { VersionedServer } from "@/api/types";
+import type { ServerInfo, VersionedServer } from "@/api/types";
 import { Page } from "@/components/layout/page";
 import { SafeText } from "@/components/safe-text";
 import { Button } from "@/components/ui/button";
@@ -85,8 +85,7 @@ function Editor({ path, loaded }: { path: string; loaded: VersionedServer }) {
   }
 
   const refused = isStatus(save.error, 412);
-  const outdated =
-    refused || (current !== undefined && current.updated_at > base.server.updated_at && !save.isPending);
+  const outdated = refused || (!save.isPending && isNewer(current, base.server));
   return (
     <Page
       title={`Edit ${base.server.server_name}`}
@@ -131,3 +130,6 @@ function Editor({ path, loaded }: { path: string; loaded: VersionedServer }) {
 function isUnchanged(before: Parameters<typeof patchOf>[0], values: Parameters<typeof patchOf>[1]): boolean {
   return Object.keys(patchOf(before, values)).length === 0;
 }
+
+const isNewer = (current: ServerInfo | undefined, base: ServerInfo): boolean =>
+  current !== undefined && Date.parse(current.updated_at) > Date.parse(base.updated_at);

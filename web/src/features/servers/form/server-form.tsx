@@ -124,12 +124,12 @@ function Refusal({ error, others }: { error: unknown; others: string[] }) {
   return (
     <Callout tone="bad" role="alert" title={plainText(api?.title ?? "It was not saved")}>
       {api?.status === 422 && api.fields.length > 0
-        ? others.length < api.fields.length && <p>The registry’s remarks stand beside the fields.</p>
+        ? others.length < api.fields.length && <p>See the messages beside the fields.</p>
         : message !== api?.title && <p>{plainText(message)}</p>}
       {others.map((other) => (
         <p key={other}>{other}</p>
       ))}
-      {api?.requestId && (
+      {api?.requestId && api.status !== 422 && (
         <p className="mt-1 text-[0.82rem] text-ink-3">
           Request <code className="font-mono">{plainText(api.requestId)}</code>
         </p>

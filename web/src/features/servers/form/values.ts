@@ -93,7 +93,7 @@ export function definitionOf(values: FormValues): Partial<ServerDefinition> {
     server_name: values.server_name.trim(),
     path: values.path.trim(),
     proxy_pass_url: values.proxy_pass_url.trim(),
-    supported_transports: values.supported_transports as ServerDefinition["supported_transports"],
+    supported_transports: values.supported_transports,
     description: values.description.trim(),
     tags: values.tags,
     headers: values.headers.map(writtenHeader),
