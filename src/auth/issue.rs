@@ -40,7 +40,7 @@ pub struct Grant<'a> {
 pub struct Issuer {
     key: EncodingKey,
     public: TokenKey,
-    issuer: String,
+    name: String,
 }
 
 impl Issuer {
@@ -71,7 +71,7 @@ impl Issuer {
         Ok(Self {
             key: EncodingKey::from_ec_der(key.expose()),
             public: TokenKey { kid, x, y },
-            issuer: issuer.to_owned(),
+            name: issuer.to_owned(),
         })
     }
 
@@ -82,7 +82,7 @@ impl Issuer {
 
     /// The `iss` of every token.
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        &self.name
     }
 
     /// Makes a token.
@@ -94,7 +94,7 @@ impl Issuer {
         header.typ = Some("at+jwt".to_owned());
         header.kid = Some(self.public.kid.clone());
         let claims = Claims {
-            iss: &self.issuer,
+            iss: &self.name,
             aud: AUDIENCE,
             sub: grant.username,
             preferred_username: grant.username,

@@ -17,7 +17,7 @@ pub struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
     /// Short name of the kind.
-    title: Cow<'static, str>,
+    title: &'static str,
     /// HTTP status.
     #[serde(serialize_with = "status_number")]
     #[cfg_attr(feature = "registry", schema(value_type = u16))]
@@ -32,9 +32,14 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
     #[serde(skip)]
+    rest: Box<Rest>,
+}
+
+/// What is not part of the document.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Rest {
     headers: Vec<(HeaderName, HeaderValue)>,
     /// For the log only.
-    #[serde(skip)]
     cause: Option<String>,
 }
 
@@ -43,13 +48,12 @@ impl Problem {
     pub fn new(status: StatusCode) -> Self {
         Self {
             kind: "about:blank",
-            title: Cow::Borrowed(status.canonical_reason().unwrap_or("Error")),
+            title: status.canonical_reason().unwrap_or("Error"),
             status,
             detail: Cow::Borrowed(""),
             instance: None,
             errors: Vec::new(),
-            headers: Vec::new(),
-            cause: None,
+            rest: Box::default(),
         }
     }
 
@@ -63,7 +67,7 @@ impl Problem {
     /// Adds a header to the answer.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.rest.headers.push((name, value));
         self
     }
 
@@ -72,7 +76,7 @@ impl Problem {
         let mut problem =
             Self::new(status).detail("the body has mistakes; each is listed under errors");
         problem.kind = "/problems/validation";
-        problem.title = Cow::Borrowed("Validation failed");
+        problem.title = "Validation failed";
         problem.errors = errors;
         problem
     }
@@ -122,7 +126,7 @@ impl Problem {
     pub fn caused_by(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
         let chain = std::iter::successors(Some(error), |error| error.source());
         let chain: Vec<String> = chain.map(ToString::to_string).collect();
-        self.cause = Some(chain.join(": "));
+        self.rest.cause = Some(chain.join(": "));
         self
     }
 
@@ -133,7 +137,7 @@ impl Problem {
 
     /// The complete answer.
     pub(super) fn render(mut self, request_id: &str) -> Response {
-        if let Some(cause) = self.cause.take() {
+        if let Some(cause) = self.rest.cause.take() {
             tracing::error!(request.id = request_id, error = cause, "a request failed");
         }
         self.instance = Some(request_id.to_owned());
@@ -145,7 +149,7 @@ impl Problem {
             HeaderValue::from_static("application/problem+json"),
         );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.extend(self.headers);
+        headers.extend(self.rest.headers);
         response
     }
 }

@@ -94,33 +94,23 @@ fn short(fields: &mut Fields<'_>, default_host: &str) -> Option<UpstreamUrl> {
     if !given.contains(&"port") {
         fields.wrong("port", "is required with host or protocol");
     }
-    let protocol = match protocol.map_or(Some("http"), Value::as_str) {
-        Some(word @ ("http" | "https")) => Some(word),
-        _ => {
-            fields.wrong("protocol", "must be http or https");
-            None
-        }
-    };
-    let host = match host.map_or(Some(default_host), Value::as_str) {
-        Some(host) if is_host(host) => Some(host),
-        _ => {
-            fields.wrong("host", "must be a host name or an IP address");
-            None
-        }
-    };
-    let (port, protocol, host) = (port?, protocol?, host?);
-    let host = if host.contains(':') && !host.starts_with('[') {
-        format!("[{host}]")
-    } else {
-        host.to_owned()
-    };
-    match UpstreamUrl::parse(&format!("{protocol}://{host}:{port}/")) {
-        Ok(url) => Some(url),
-        Err(_) => {
-            fields.wrong("host", "must be a host name or an IP address");
-            None
-        }
+    let protocol = protocol.map_or(Some("http"), Value::as_str);
+    let protocol = protocol.filter(|word| matches!(*word, "http" | "https"));
+    if protocol.is_none() {
+        fields.wrong("protocol", "must be http or https");
     }
+    let host = host.map_or(Some(default_host), Value::as_str).filter(|host| is_host(host));
+    if host.is_none() {
+        fields.wrong("host", HOST_RULE);
+    }
+    let (port, protocol, host) = (port?, protocol?, host?);
+    let bare_v6 = host.contains(':') && !host.starts_with('[');
+    let host = if bare_v6 { format!("[{host}]") } else { host.to_owned() };
+    let url = UpstreamUrl::parse(&format!("{protocol}://{host}:{port}/")).ok();
+    if url.is_none() {
+        fields.wrong("host", HOST_RULE);
+    }
+    url
 }
 
 fn is_host(text: &str) -> bool {
@@ -131,4 +121,5 @@ fn is_host(text: &str) -> bool {
         })
 }
 
+const HOST_RULE: &str = "must be a host name or an IP address";
 const MAX_LENGTH: usize = 2_048;
