@@ -13,5 +13,5 @@ mod servers;
 mod system;
 mod tokens;
 
-pub use openapi::openapi;
+pub use openapi::{openapi, openapi_json};
 pub use routes::router;

@@ -1,10 +1,12 @@
 //! A server as the API shows it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::health::Health;
-use crate::domain::server::{Transport, UpstreamTls};
+use crate::domain::server::{self, Transport};
 use crate::domain::validate::patch::KEPT;
 use crate::store::StoredServer;
 
@@ -21,23 +23,26 @@ pub struct ServerInfo {
     /// For people and for search.
     description: String,
     /// Where the server is.
+    #[schema(required = true)]
     proxy_pass_url: Option<String>,
     /// How it can be spoken to.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<TransportName>)]
     supported_transports: Vec<Transport>,
     /// `auto` or one of the transports.
     transport: String,
     /// Overrides where Streamable HTTP is.
+    #[schema(required = true)]
     mcp_endpoint: Option<String>,
     /// Overrides where HTTP+SSE is.
+    #[schema(required = true)]
     sse_endpoint: Option<String>,
     /// What the server itself wants: `none`, `oauth`, `api_key`, `bearer`.
     auth_type: String,
     /// Who gives its credentials.
+    #[schema(required = true)]
     auth_provider: Option<String>,
     /// Sent on each call; values are shown as `***`.
-    #[schema(value_type = Vec<Object>)]
-    headers: Vec<Value>,
+    headers: Vec<BTreeMap<String, &'static str>>,
     /// For filters.
     tags: Vec<String>,
     /// The server's licence.
@@ -51,7 +56,7 @@ pub struct ServerInfo {
     #[schema(read_only)]
     num_tools: usize,
     /// Known tools.
-    #[schema(read_only, value_type = Vec<Object>)]
+    #[schema(read_only, value_type = Vec<Tool>)]
     tool_list: Vec<Value>,
     /// Routed only when true.
     enabled: bool,
@@ -62,10 +67,11 @@ pub struct ServerInfo {
     /// The caller's `Authorization` goes on to the server.
     forward_authorization: bool,
     /// Total time of one call in seconds.
+    #[schema(required = true)]
     timeout: Option<u32>,
     /// How its certificate is judged.
-    #[schema(value_type = Option<TlsInfo>)]
-    tls: Option<UpstreamTls>,
+    #[schema(required = true, value_type = Option<UpstreamTls>)]
+    tls: Option<server::UpstreamTls>,
     /// Free data of the owner.
     #[schema(value_type = Object)]
     metadata: Map<String, Value>,
@@ -83,31 +89,76 @@ pub struct ServerInfo {
     updated_by: String,
     /// How it is.
     #[schema(read_only)]
-    health: HealthInfo,
+    health: ServerHealth,
 }
 
 /// How a server's certificate is judged.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub struct TlsInfo {
-    /// PEM of a private CA.
+pub struct UpstreamTls {
+    /// PEM of a private CA, trusted for this server in addition to the usual roots.
     ca: Option<String>,
     /// Accept any certificate.
+    #[schema(required = false)]
     insecure: bool,
+}
+
+/// How a server can be spoken to.
+#[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransportName {
+    /// Streamable HTTP.
+    StreamableHttp,
+    /// HTTP+SSE of 2024-11-05.
+    Sse,
+    /// A process on somebody's machine; listed, never routed.
+    Stdio,
+}
+
+/// The words for how a server is.
+#[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthStatus {
+    /// Not checked yet.
+    Unknown,
+    /// The last check was good.
+    Healthy,
+    /// The last check failed.
+    Unhealthy,
+    /// Not routed, not checked.
+    Disabled,
+}
+
+/// One tool that a server offers.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Tool {
+    /// Its name.
+    name: String,
+    /// What it does.
+    #[schema(required = false)]
+    description: String,
+    /// JSON Schema of its input.
+    #[schema(required = false, value_type = Object)]
+    schema: Value,
+    /// The description in parts, as existing files carry it.
+    #[schema(required = false, value_type = Object)]
+    parsed_description: Value,
 }
 
 /// How a server is.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub struct HealthInfo {
+pub struct ServerHealth {
     /// `healthy`, `unhealthy`, `unknown` or `disabled`.
+    #[schema(value_type = HealthStatus)]
     status: &'static str,
     /// When that was found.
-    #[schema(format = DateTime)]
+    #[schema(required = true, format = DateTime)]
     checked_at: Option<String>,
     /// More about it.
+    #[schema(required = true)]
     detail: Option<String>,
 }
 
-impl HealthInfo {
+impl ServerHealth {
     /// The word for it.
     pub(super) const fn status(&self) -> &'static str {
         self.status
@@ -149,11 +200,7 @@ impl ServerInfo {
             sse_endpoint: url(&definition.sse_endpoint),
             auth_type: definition.auth_type.clone(),
             auth_provider: definition.auth_provider.clone(),
-            headers: definition
-                .headers
-                .iter()
-                .map(|header| json!({ header.name.clone(): KEPT }))
-                .collect(),
+            headers: definition.headers.iter().map(|header| BTreeMap::from([(header.name.clone(), KEPT)])).collect(),
             tags: definition.tags.clone(),
             license: definition.license.clone(),
             num_stars: number(definition.num_stars),
@@ -171,7 +218,7 @@ impl ServerInfo {
             updated_at: server.updated_at.to_rfc3339(),
             created_by: server.created_by.clone(),
             updated_by: server.updated_by.clone(),
-            health: HealthInfo::new(health, definition.enabled),
+            health: ServerHealth::new(health, definition.enabled),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::Value;
 use utoipa::openapi::path::Paths;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -9,7 +10,7 @@ use utoipa::openapi::{OpenApi, SecurityRequirement};
 use utoipa::{OpenApi as _, ToSchema};
 
 use super::routes;
-pub(super) use crate::registry::info::ServerInfo;
+pub(super) use crate::registry::info::{ServerInfo, TransportName, UpstreamTls};
 
 /// The OpenAPI description of the registry's API.
 pub fn openapi() -> OpenApi {
@@ -29,6 +30,14 @@ pub fn openapi() -> OpenApi {
         components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
     }
     description
+}
+
+/// The description as pretty JSON, as `web/openapi.json` holds it.
+///
+/// # Errors
+/// None that a description of this program can cause.
+pub fn openapi_json() -> Result<String, serde_json::Error> {
+    openapi().to_pretty_json()
 }
 
 /// What the routes' descriptions are added to.
@@ -74,91 +83,101 @@ struct Base;
 )]
 pub(super) struct ServerMap(BTreeMap<String, ServerInfo>);
 
-/// A definition as it is written. Read-only fields of a server may be there too and are ignored.
-#[derive(ToSchema)]
-#[expect(
-    dead_code,
-    reason = "describes a body that validation reads field by field"
-)]
-pub(super) struct ServerWrite {
-    /// The prefix; required when adding, else the id's.
-    path: Option<String>,
-    /// Display name; required, or `name`.
-    server_name: Option<String>,
-    /// Short spelling of `server_name`, and of `path` where that is left out.
-    name: Option<String>,
+/// A definition as it is written: in full, or the short form.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes a body that validation reads field by field")]
+pub(super) enum ServerWritten {
+    /// In full.
+    Full(Box<ServerDefinition>),
+    /// Short.
+    Short(ShortDefinition),
+}
+
+/// What somebody writes to register an MCP server. Read-only fields of a server may be there too and
+/// are ignored.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ServerDefinition {
+    /// The prefix under which the gateway serves it; the server's identity.
+    #[schema(example = "/currenttime")]
+    path: String,
+    /// Display name.
+    #[schema(max_length = 200)]
+    server_name: String,
     /// For people and for search.
-    #[schema(max_length = 4000)]
-    description: Option<String>,
-    /// Where the server is; required, or `port`.
-    #[schema(format = "uri")]
+    #[schema(required = false, max_length = 4000)]
+    description: String,
+    /// Where the server is; may be absent only where `supported_transports` is just `stdio`.
+    #[schema(required = true, format = "uri", example = "http://127.0.0.1:8000/")]
     proxy_pass_url: Option<String>,
-    /// Short form of `proxy_pass_url`.
-    #[schema(minimum = 1, maximum = 65535)]
-    port: Option<u16>,
-    /// With `port`; default: this machine.
-    host: Option<String>,
-    /// With `port`: `http` (default) or `https`.
-    protocol: Option<String>,
-    /// Of `streamable-http` (default), `sse`, `stdio`.
-    supported_transports: Option<Vec<String>>,
-    /// `auto` (default) or one of the transports.
-    transport: Option<String>,
+    /// How it can be spoken to; `streamable-http` where absent.
+    #[schema(required = false)]
+    supported_transports: Vec<TransportName>,
+    /// `auto` or one of the transports.
+    #[schema(required = false)]
+    transport: String,
     /// Overrides where Streamable HTTP is.
     mcp_endpoint: Option<String>,
     /// Overrides where HTTP+SSE is.
     sse_endpoint: Option<String>,
-    /// `none` (default), `oauth`, `api_key`, `bearer`.
-    auth_type: Option<String>,
+    /// `none`, `oauth`, `api_key` or `bearer`.
+    #[schema(required = false)]
+    auth_type: String,
     /// Who gives the server's credentials.
     auth_provider: Option<String>,
-    /// Sent on each call: an object, or a list of objects. `***` keeps a stored value.
-    #[schema(value_type = Option<Vec<Object>>)]
-    headers: Option<Value>,
+    /// Sent on each call, as a list of objects; one object is accepted too. `***` keeps a stored
+    /// value.
+    #[schema(required = false)]
+    headers: Vec<BTreeMap<String, String>>,
     /// For filters.
-    #[schema(max_items = 50)]
-    tags: Option<Vec<String>>,
+    #[schema(required = false, max_items = 50)]
+    tags: Vec<String>,
     /// The server's licence.
-    license: Option<String>,
+    #[schema(required = false)]
+    license: String,
     /// Stars.
-    num_stars: Option<f64>,
+    #[schema(required = false)]
+    num_stars: f64,
     /// Whether it is written in Python.
-    is_python: Option<bool>,
-    /// Routed only when true (default).
-    enabled: Option<bool>,
+    #[schema(required = false)]
+    is_python: bool,
+    /// Routed only when true, which is the default.
+    #[schema(required = false)]
+    enabled: bool,
     /// Everybody may use everything of it, without a token.
-    public: Option<bool>,
+    #[schema(required = false)]
+    public: bool,
     /// Sub-paths are forwarded too.
-    passthrough: Option<bool>,
+    #[schema(required = false)]
+    passthrough: bool,
     /// The caller's `Authorization` goes on to the server.
-    forward_authorization: Option<bool>,
+    #[schema(required = false)]
+    forward_authorization: bool,
     /// Total time of one call in seconds.
     #[schema(minimum = 1, maximum = 86400)]
     timeout: Option<u32>,
     /// How the server's certificate is judged.
-    tls: Option<TlsWrite>,
+    tls: Option<UpstreamTls>,
     /// Free data, up to 64 KiB.
-    #[schema(value_type = Option<Object>)]
-    metadata: Option<Value>,
+    #[schema(required = false, value_type = Object)]
+    metadata: Value,
 }
 
-/// How a server's certificate is judged.
-#[derive(ToSchema)]
-#[expect(
-    dead_code,
-    reason = "describes a body that validation reads field by field"
-)]
-pub(super) struct TlsWrite {
-    /// PEM of a private CA, trusted for this server in addition to the usual roots.
-    ca: Option<String>,
-    /// Accept any certificate.
-    insecure: Option<bool>,
+/// The least that defines a server: `/name` at this host's port.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ShortDefinition {
+    /// Display name, and path where none is given.
+    name: String,
+    /// Where it listens.
+    #[schema(minimum = 1, maximum = 65535)]
+    port: u16,
+    /// On which host; this machine where absent.
+    #[schema(required = false)]
+    host: String,
+    /// `http` (where absent) or `https`.
+    #[schema(required = false)]
+    protocol: String,
+    /// Routed only when true, which is the default.
+    #[schema(required = false)]
+    enabled: bool,
 }
-
-/// The fields to change; null takes a field back to its default.
-#[derive(ToSchema)]
-#[expect(
-    dead_code,
-    reason = "describes a body that validation reads field by field"
-)]
-pub(super) struct ServerPatch(ServerWrite);

@@ -23,7 +23,7 @@ use crate::http::{Edge, Problem};
 /// Name and password.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a body that is read field by field")]
-pub(super) struct Login {
+pub(super) struct LoginRequest {
     username: String,
     password: String,
 }
@@ -37,7 +37,7 @@ pub(super) struct Login {
     operation_id = "login",
     tag = "auth",
     security(()),
-    request_body(content((Login = "application/json"), (Login = "application/x-www-form-urlencoded"))),
+    request_body(content((LoginRequest = "application/json"), (LoginRequest = "application/x-www-form-urlencoded"))),
     responses(
         (status = 200, description = "the caller", body = Me, headers(("Set-Cookie" = String))),
         (status = 303, description = "a form: to the UI, or back to the login page"),

@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use super::super::super::Registry;
 use super::super::caller::Admin;
-use super::super::openapi::{ServerInfo, ServerWrite};
+use super::super::openapi::{ServerInfo, ServerWritten};
 use super::super::reply;
 use crate::http::Problem;
 use crate::http::body::{JSON, read_json};
@@ -19,7 +19,7 @@ use crate::http::body::{JSON, read_json};
     path = "/api/servers",
     operation_id = "create_server",
     tag = "servers",
-    request_body = ServerWrite,
+    request_body = ServerWritten,
     responses(
         (status = 200, description = "the server as stored", body = ServerInfo, headers(("ETag" = String, description = "of this server"))),
         (status = 409, description = "there is already a server at this path", body = Problem),

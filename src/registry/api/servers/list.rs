@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
 use super::super::super::Registry;
-use super::super::super::info::{HealthInfo, number};
+use super::super::super::info::{ServerHealth, number};
 use super::super::super::view::{Entry, Listing, View};
 use super::super::caller::Caller;
 use super::super::openapi::ServerMap;
@@ -257,7 +257,7 @@ fn list_form(mut entries: Vec<&Entry>, limit: Option<usize>, offset: usize) -> L
 
 fn list_item(entry: &Entry) -> Value {
     let definition = &entry.stored.definition;
-    let health = HealthInfo::new(&entry.health, definition.enabled);
+    let health = ServerHealth::new(&entry.health, definition.enabled);
     json!({
         "display_name": definition.server_name,
         "path": definition.path,

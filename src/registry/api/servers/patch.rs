@@ -6,7 +6,7 @@ use axum::response::Response;
 use super::super::super::Registry;
 use super::super::super::servers::Update;
 use super::super::caller::Admin;
-use super::super::openapi::{ServerInfo, ServerPatch};
+use super::super::openapi::{ServerInfo, ServerDefinition};
 use super::super::reply;
 use super::path_of;
 use crate::http::Problem;
@@ -25,7 +25,7 @@ use crate::http::etag::IfMatch;
         ("id" = String, Path, description = "path without leading slash; slashes percent-encoded or plain"),
         ("If-Match" = Option<String>, Header, description = "the ETag that was read; another one is 412"),
     ),
-    request_body = ServerPatch,
+    request_body = ServerDefinition,
     responses(
         (status = 200, description = "the server as stored", body = ServerInfo, headers(("ETag" = String, description = "for If-Match"))),
         (status = 404, description = "there is no such server", body = Problem),

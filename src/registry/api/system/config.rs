@@ -12,7 +12,7 @@ use crate::http::Edge;
 
 /// What pages and clients need to know of this registry.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Config {
+pub(super) struct PublicConfig {
     /// `full` or `registry`.
     mode: &'static str,
     version: &'static str,
@@ -36,14 +36,14 @@ pub(super) struct UiConfig {
     operation_id = "config",
     tag = "system",
     security(()),
-    responses((status = 200, description = "the facts", body = Config)),
+    responses((status = 200, description = "the facts", body = PublicConfig)),
 )]
 pub(in super::super) async fn config(
     State(registry): State<Registry>,
     axum::Extension(edge): axum::Extension<Edge>,
 ) -> Response {
     let settings = &registry.0.settings;
-    let config = Config {
+    let config = PublicConfig {
         mode: settings.mode,
         version: env!("CARGO_PKG_VERSION"),
         gateway_public_url: settings

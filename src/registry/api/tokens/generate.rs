@@ -20,7 +20,7 @@ use crate::http::body::{JSON, read_json};
 /// What the token shall be.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a body that is read field by field")]
-pub(super) struct TokenWanted {
+pub(super) struct TokenRequest {
     /// Of the caller's scopes; absent or empty: all of them.
     requested_scopes: Option<Vec<String>>,
     /// Hours until it ends; 8 where absent.
@@ -33,10 +33,10 @@ pub(super) struct TokenWanted {
 
 /// A token, shown this once.
 #[derive(Serialize, ToSchema)]
-pub(super) struct TokenMade {
+pub(super) struct TokenGenerated {
     success: bool,
     token_id: String,
-    tokens: Tokens,
+    tokens: TokenSet,
     client_id: &'static str,
     token_data: TokenData,
     user_scopes: Vec<String>,
@@ -45,7 +45,7 @@ pub(super) struct TokenMade {
 
 /// As an OAuth token endpoint answers.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Tokens {
+pub(super) struct TokenSet {
     access_token: String,
     refresh_token: Option<String>,
     expires_in: i64,
@@ -72,9 +72,9 @@ pub(super) struct TokenData {
     path = "/api/tokens/generate",
     operation_id = "generate_token",
     tag = "tokens",
-    request_body = TokenWanted,
+    request_body = TokenRequest,
     responses(
-        (status = 200, description = "the token, shown this once", body = TokenMade),
+        (status = 200, description = "the token, shown this once", body = TokenGenerated),
         (status = 400, description = "the body has mistakes", body = Problem),
         (status = 403, description = "a scope is not the caller's", body = Problem),
         (status = 429, description = "too many tokens in an hour", body = Problem),
@@ -95,12 +95,12 @@ pub(in super::super) async fn generate(
     Ok(reply::json(StatusCode::OK, &answer(&user, made, requested)))
 }
 
-fn answer(user: &User, made: Made, requested_scopes: Vec<String>) -> TokenMade {
+fn answer(user: &User, made: Made, requested_scopes: Vec<String>) -> TokenGenerated {
     let stored = made.stored;
-    TokenMade {
+    TokenGenerated {
         success: true,
         token_id: stored.id.to_string(),
-        tokens: Tokens {
+        tokens: TokenSet {
             access_token: made.token.expose().clone(),
             refresh_token: None,
             expires_in: stored.expires_at.unix() - stored.created_at.unix(),
