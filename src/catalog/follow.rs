@@ -82,8 +82,8 @@ pub struct Follower {
     client: Client,
     publisher: Arc<Publisher>,
     disk: ArcSwapOption<Disk>,
-    /// Where to keep snapshots once there is a token.
-    late_disk: Option<PathBuf>,
+    /// Where to keep snapshots when there is another token.
+    kept_in: Option<PathBuf>,
     clock: Clock,
     /// When the registry last confirmed what is in use; 0: never.
     confirmed_at: AtomicI64,
@@ -100,7 +100,8 @@ struct Urls {
 
 impl Follower {
     /// With a client that carries the trusted roots. Redirects are refused or followed as the
-    /// client says; its own time-outs should be longer than those here.
+    /// client says; its own time-outs should be longer than those here. Where the settings name a
+    /// token file, it is read as soon as it is there, and again when the registry refuses the token.
     ///
     /// # Errors
     /// When the registry's address is not one.
@@ -115,7 +116,7 @@ impl Follower {
         meters::describe();
         Ok(Self {
             urls: Urls::of(&config.registry_api_url)?,
-            token: Token::new(config.token.as_ref()),
+            token: Token::new(config.token.as_ref(), config.token_file.clone()),
             poll_interval: config.poll_interval.get().max(SHORTEST_POLL),
             heartbeat: config.heartbeat.get(),
             limit: config.snapshot_bytes.bytes(),
@@ -124,19 +125,20 @@ impl Follower {
             client,
             publisher,
             disk: ArcSwapOption::new(disk.map(Arc::new)),
-            late_disk: None,
+            kept_in: None,
             clock,
             confirmed_at: AtomicI64::new(0),
         })
     }
 
-    /// Reads the token from `token_file` as soon as that is there, and again when the registry no
-    /// longer accepts it; from then on snapshots are kept in `snapshot`. For a gateway that may be
-    /// started before the registry has made its token.
+    /// Keeps snapshots in this file, from now on or, where the token is still to come, from then on.
     #[must_use]
-    pub fn with_token_file(mut self, token_file: PathBuf, snapshot: Option<PathBuf>) -> Self {
-        self.token = self.token.and_file(token_file);
-        self.late_disk = snapshot;
+    pub fn keep_in(mut self, file: PathBuf) -> Self {
+        if let Some(token) = self.token() {
+            let disk = Disk::new(&file, token, self.limit);
+            self.disk.store(Some(Arc::new(disk)));
+        }
+        self.kept_in = Some(file);
         self
     }
 
@@ -194,7 +196,7 @@ impl Follower {
         let Some(token) = self.token.renew().await else {
             return false;
         };
-        if let Some(file) = &self.late_disk {
+        if let Some(file) = &self.kept_in {
             let disk = Disk::new(file, token, self.limit);
             self.disk.store(Some(Arc::new(disk)));
         }

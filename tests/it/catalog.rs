@@ -65,6 +65,7 @@ fn follower(base: &str, publisher: &Arc<Publisher>) -> Follower {
         registry_api_url: format!("{base}/api/servers"),
         poll_interval: Period::new(Duration::from_secs(30)),
         token: Some(Secret::new(TOKEN.to_owned())),
+        token_file: None,
         snapshot_bytes: ByteSize::new(64 << 20),
         heartbeat: Period::new(Duration::from_secs(5)),
         coalesce: Period::new(Duration::from_millis(20)),

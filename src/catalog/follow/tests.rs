@@ -26,6 +26,7 @@ fn config(url: &str) -> CatalogConfig {
         registry_api_url: url.to_owned(),
         poll_interval: Period::new(Duration::from_millis(150)),
         token: Some(token()),
+        token_file: None,
         snapshot_bytes: ByteSize::new(256 * 1024),
         heartbeat: Period::new(HEARTBEAT),
         coalesce: Period::new(Duration::from_millis(5)),

@@ -16,18 +16,11 @@ pub(super) struct Token {
 
 impl Token {
     /// Of a comma list the first: the newest, during rotation.
-    pub(super) fn new(list: Option<&Secret<String>>) -> Self {
+    pub(super) fn new(list: Option<&Secret<String>>, file: Option<PathBuf>) -> Self {
         let first = list.and_then(|list| first_of(list.expose()));
         Self {
             shown: ArcSwapOption::new(first.map(Arc::new)),
-            file: None,
-        }
-    }
-
-    pub(super) fn and_file(self, file: PathBuf) -> Self {
-        Self {
-            file: Some(file),
-            ..self
+            file,
         }
     }
 
@@ -73,18 +66,18 @@ mod tests {
 
     #[test]
     fn the_first_of_several_is_shown() {
-        let of = |text: &str| shown(&Token::new(Some(&Secret::new(text.to_owned()))));
+        let of = |text: &str| shown(&Token::new(Some(&Secret::new(text.to_owned())), None));
         assert_eq!(of("new, old").as_deref(), Some("new"));
         assert_eq!(of(" ,old").as_deref(), Some("old"));
         assert_eq!(of(" , "), None);
-        assert_eq!(shown(&Token::new(None)), None);
+        assert_eq!(shown(&Token::new(None, None)), None);
     }
 
     #[tokio::test]
     async fn a_file_that_comes_later_or_changes_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("token");
-        let token = Token::new(None).and_file(file.clone());
+        let token = Token::new(None, Some(file.clone()));
         assert!(token.renew().await.is_none());
         std::fs::write(&file, " \n").unwrap();
         assert!(token.renew().await.is_none());

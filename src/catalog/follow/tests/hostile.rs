@@ -28,7 +28,9 @@ fn full(cluster: &str, revision: u64, paths: &[&str]) -> Vec<u8> {
 
 fn impatient(follower: Follower) -> Follower {
     Follower {
-        answer_limit: Duration::from_millis(300),
+        answer_limit: Duration::from_millis(200),
+        heartbeat: Duration::from_millis(30),
+        poll_interval: Duration::from_millis(100),
         ..follower
     }
 }

@@ -298,8 +298,8 @@ async fn a_gateway_may_start_before_its_token_is_made_and_takes_a_new_one() {
     .await;
     let mut config = config(&registry.url());
     config.token = None;
-    let late =
-        |follower: Follower| follower.with_token_file(token_file.clone(), Some(snapshot.clone()));
+    config.token_file = Some(token_file.clone());
+    let late = |follower: Follower| follower.keep_in(snapshot.clone());
     let running = Running::start_with(&config, None, late);
     std::fs::write(&token_file, format!("{TOKEN}\n")).unwrap();
     running
