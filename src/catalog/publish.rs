@@ -66,7 +66,10 @@ impl Publisher {
 fn announce(old: Option<&Snapshot>, new: &Snapshot) {
     let none = BTreeMap::new();
     let before = old.map_or(&none, |old| &old.routes);
-    let removed = before.keys().filter(|path| !new.routes.contains_key(*path)).count();
+    let removed = before
+        .keys()
+        .filter(|path| !new.routes.contains_key(*path))
+        .count();
     let (mut added, mut changed) = (0_usize, 0_usize);
     for (path, route) in &new.routes {
         match before.get(path) {
@@ -84,7 +87,10 @@ fn announce(old: Option<&Snapshot>, new: &Snapshot) {
         removed,
         "configuration updated"
     );
-    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; exact up to 2^53 changes")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a gauge is a float; exact up to 2^53 changes"
+    )]
     gauge!("mcp_gateway_snapshot_revision").set(new.revision.0 as f64);
     counter!("mcp_gateway_snapshot_applied_total").increment(1);
 }

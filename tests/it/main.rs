@@ -9,6 +9,8 @@
 
 #[cfg(feature = "registry")]
 mod architecture;
+#[cfg(all(feature = "registry", feature = "gateway"))]
+mod catalog;
 #[cfg(feature = "examples")]
 mod examples;
 #[cfg(feature = "gateway")]

@@ -195,7 +195,7 @@ impl Session<'_> {
             .client
             .get(url.clone())
             .header(ACCEPT, "application/json");
-        if let Some(token) = &self.follower.token {
+        if let Some(token) = self.follower.token() {
             request = request.bearer_auth(token.expose());
         }
         if let Some(etag) = etag {

@@ -26,6 +26,15 @@ fn full(cluster: &str, revision: u64, paths: &[&str]) -> Vec<u8> {
         .to_vec()
 }
 
+fn impatient(follower: Follower) -> Follower {
+    Follower {
+        answer_limit: Duration::from_millis(200),
+        heartbeat: Duration::from_millis(30),
+        poll_interval: Duration::from_millis(100),
+        ..follower
+    }
+}
+
 fn cut(body: &[u8]) -> Vec<u8> {
     body[..body.len() / 2].to_vec()
 }
@@ -131,9 +140,7 @@ async fn no_answer_to_the_watch_takes_a_route_away() {
     let mut revision = 5;
     let good = move |revision| line_then_silence(&full("c1", revision, &["/a"]));
     let registry = Registry::start(move |_| good(5)).await;
-    let running = Running::start_with(&config(&registry.url()), None, |follower| {
-        follower.answer_limit = Duration::from_millis(300);
-    });
+    let running = Running::start_with(&config(&registry.url()), None, impatient);
     running.until_routes(&["/a"]).await;
     for (name, trick) in on_any_request().into_iter().chain(on_the_watch()) {
         registry.script(move |_| trick());
@@ -159,9 +166,7 @@ async fn no_answer_to_a_poll_takes_a_route_away() {
         }
     })
     .await;
-    let running = Running::start_with(&config(&registry.url()), None, |follower| {
-        follower.answer_limit = Duration::from_millis(300);
-    });
+    let running = Running::start_with(&config(&registry.url()), None, impatient);
     running.until_routes(&["/a"]).await;
     for (port, (name, trick)) in (8001..).zip(on_any_request().into_iter().chain(on_the_list())) {
         registry.script(move |request| {

@@ -269,3 +269,52 @@ async fn the_registry_is_told_which_revision_is_in_use() {
     }
     assert_eq!(told.len(), 2);
 }
+
+#[tokio::test]
+async fn a_gateway_may_start_before_its_token_is_made_and_takes_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (token_file, snapshot) = (folder.path().join("token"), folder.path().join("snapshot"));
+    let source = Arc::new(Publisher::new(Vec::new()));
+    source.publish(Arc::new(numbered(3)));
+    let (accepted, wanted) = (Arc::new(Mutex::new(TOKEN.to_owned())), Arc::clone(&source));
+    let mut registry = Registry::start({
+        let accepted = Arc::clone(&accepted);
+        move |request| {
+            let accepted = accepted.lock().unwrap().clone();
+            if request.header("authorization") != Some(&format!("Bearer {accepted}")) {
+                return status(401);
+            }
+            let stop = CancellationToken::new();
+            let receiver = wanted.subscribe();
+            lines(watch_stream(
+                receiver,
+                Secret::new(accepted),
+                HEARTBEAT,
+                Duration::ZERO,
+                stop,
+            ))
+        }
+    })
+    .await;
+    let mut config = config(&registry.url());
+    config.token = None;
+    config.token_file = Some(token_file.clone());
+    let late = |follower: Follower| follower.keep_in(snapshot.clone());
+    let running = Running::start_with(&config, None, late);
+    std::fs::write(&token_file, format!("{TOKEN}\n")).unwrap();
+    running
+        .until(|snapshot| snapshot.revision == Revision(3))
+        .await;
+    *accepted.lock().unwrap() = "the-second-token-of-good-length".to_owned();
+    std::fs::write(&token_file, "the-second-token-of-good-length\n").unwrap();
+    registry.kill().await;
+    source.publish(Arc::new(numbered(4)));
+    registry.revive().await;
+    running
+        .until(|snapshot| snapshot.revision == Revision(4))
+        .await;
+    running.end().await;
+    let second = Secret::new("the-second-token-of-good-length".to_owned());
+    let disk = Disk::new(&snapshot, second, 1 << 20);
+    assert_eq!(*disk.load().unwrap().unwrap().snapshot, numbered(4));
+}
