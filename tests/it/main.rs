@@ -1,5 +1,4 @@
-<<<<<<< HEAD
-//! Behaviour of the parts through their public faces.
+//! Behaviour of the parts through their public faces, on real sockets where sockets matter.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,10 +7,14 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+#[cfg(feature = "registry")]
 mod architecture;
+#[cfg(feature = "examples")]
+mod examples;
+#[cfg(feature = "gateway")]
+mod gateway;
+#[cfg(feature = "registry")]
 mod openapi;
+#[cfg(feature = "registry")]
 mod registry;
 mod support;
-=======
-fn main() {}
->>>>>>> main

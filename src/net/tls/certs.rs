@@ -77,6 +77,13 @@ impl ServerCerts {
             changes: watch::Sender::new(0),
             watcher: Mutex::default(),
         }));
+        let info = certs.info();
+        tracing::info!(
+            tls.names = ?info.names,
+            tls.expires = info.not_after.to_rfc3339(),
+            tls.fingerprint = info.fingerprint,
+            "certificate in use"
+        );
         certs.observe();
         Ok(certs)
     }

@@ -329,6 +329,46 @@ async fn bad_new_files_keep_the_old_certificate_and_a_good_one_is_taken_afterwar
     assert_eq!(certs.reload_now().unwrap(), Reload::Taken);
 }
 
+#[tokio::test]
+async fn no_handshake_fails_while_twenty_files_come_and_five_of_them_are_broken() {
+    let pair = Pair::new("x0.example");
+    let certs = pair.load().unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let (acceptor, stopped) = (certs.acceptor(), stop.clone());
+    tasks.spawn(stopped.run_until_cancelled_owned(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            stream.write_u8(9).await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+    }));
+    let client = client_config(&Roots::built_in(), None, true, &[]).unwrap();
+    for round in 1..=20 {
+        if round % 4 == 0 {
+            pair.write_certificate("broken");
+            certs.reload_now().unwrap_err();
+        } else {
+            pair.become_like(&Pair::new(&format!("x{round}.example")));
+            assert_eq!(certs.reload_now().unwrap(), Reload::Taken);
+        }
+        for _ in 0..5 {
+            let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            let limit = Duration::from_secs(10);
+            let mut stream = connect_tls(stream, "localhost", Arc::clone(&client), limit)
+                .await
+                .unwrap();
+            assert_eq!(stream.read_u8().await.unwrap(), 9);
+        }
+    }
+    assert_eq!(*certs.changes().borrow(), 15);
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+}
+
 #[test]
 fn each_fault_at_start_is_one_line_with_file_setting_and_remedy() {
     let encrypted = encrypted_pkcs8(&Pair::new("x").key, "right");
