@@ -693,6 +693,7 @@ fn with_polygon(polygon: &Upstream) -> Options {
     let options = PolygonOptions {
         base_url: polygon.url("/base").parse().unwrap(),
         key: ApiKey::new("polygon-key"),
+        ..PolygonOptions::default()
     };
     Options {
         polygon: options,

@@ -1,6 +1,7 @@
 //! The HTTP client for Polygon.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::query::Aggregates;
+use crate::net::roots::{Roots, client_config};
 
 /// A secret that no log or error shows.
 #[derive(Clone)]
@@ -37,26 +39,35 @@ pub struct PolygonOptions {
     pub base_url: Url,
     /// Without a key the tools say that one is needed.
     pub key: Option<ApiKey>,
+    /// Authorities in PEM to trust besides the built-in ones, for networks that open TLS on the way.
+    pub extra_ca_file: Option<PathBuf>,
 }
 
 impl PolygonOptions {
     /// Polygon's own API.
     pub const BASE_URL: &'static str = "https://api.polygon.io/";
 
-    /// Reads `POLYGON_API_KEY` and `POLYGON_BASE_URL` through `variable`, which is [`std::env::var`] in a process.
+    /// Reads `POLYGON_API_KEY`, which may also come as `POLYGON_API_KEY_FILE` or from the credentials directory,
+    /// `POLYGON_BASE_URL` and `EXTRA_CA_FILE` through `variable`, which is [`std::env::var`] in a process.
     ///
     /// # Errors
-    /// When the URL is none.
+    /// When the URL is none, a file cannot be read, or the key comes from several places.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
-        let set = |name| variable(name).filter(|value| !value.trim().is_empty());
+        let set = |name| {
+            variable(name)
+                .map(|value| value.trim().to_owned())
+                .filter(|value| !value.is_empty())
+        };
         let base = set("POLYGON_BASE_URL").unwrap_or_else(|| Self::BASE_URL.to_owned());
-        let base_url = Url::parse(base.trim())
+        let base_url = Url::parse(&base)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .with_context(|| format!("POLYGON_BASE_URL `{base}` is no http or https URL"))?;
+        let extra_ca_file = set("EXTRA_CA_FILE").map(PathBuf::from);
         Ok(Self {
             base_url,
-            key: set("POLYGON_API_KEY").and_then(|key| ApiKey::new(&key)),
+            key: key(set)?,
+            extra_ca_file,
         })
     }
 }
@@ -71,8 +82,36 @@ impl Default for PolygonOptions {
         Self {
             base_url,
             key: None,
+            extra_ca_file: None,
         }
     }
+}
+
+/// The key from the one place where it is.
+fn key(set: impl Fn(&'static str) -> Option<String>) -> anyhow::Result<Option<ApiKey>> {
+    let named = set("POLYGON_API_KEY_FILE").map(PathBuf::from);
+    let credential =
+        set("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join("POLYGON_API_KEY"));
+    let files = named
+        .into_iter()
+        .chain(credential.filter(|path| path.exists()));
+    let mut keys = set("POLYGON_API_KEY")
+        .into_iter()
+        .map(Ok)
+        .chain(files.map(|path| {
+            std::fs::read_to_string(&path).with_context(|| {
+                format!(
+                    "reading POLYGON_API_KEY from {}; check path and permissions",
+                    path.display()
+                )
+            })
+        }));
+    let key = keys.next().transpose()?;
+    anyhow::ensure!(
+        keys.next().is_none(),
+        "POLYGON_API_KEY comes from two places (variable, _FILE, credentials directory); keep one"
+    );
+    Ok(key.as_deref().and_then(ApiKey::new))
 }
 
 /// A client with its key.
@@ -84,7 +123,7 @@ pub(super) struct Polygon {
 
 impl Polygon {
     pub(super) fn new(options: PolygonOptions) -> anyhow::Result<Self> {
-        let client = client(&options.base_url)?;
+        let client = client(&options)?;
         Ok(Self { options, client })
     }
 
@@ -195,28 +234,24 @@ fn refused(status: StatusCode, body: Option<&Value>) -> String {
     }
 }
 
-/// The client trusts the built-in roots only and goes where the operator's URL says: redirects could carry the key off.
+/// The client goes where the operator's URL says, and no further: a redirect could carry the key off.
 #[expect(
     clippy::disallowed_methods,
-    reason = "an example server runs alone, as its user would write it"
+    reason = "the address is the operator's, so no guard judges it; the roots are net's"
 )]
-fn client(base: &Url) -> anyhow::Result<reqwest::Client> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let roots = webpki_roots::TLS_SERVER_ROOTS
-        .iter()
-        .cloned()
-        .collect::<rustls::RootCertStore>();
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+fn client(options: &PolygonOptions) -> anyhow::Result<reqwest::Client> {
+    let extra = options
+        .extra_ca_file
+        .as_deref()
+        .map(|path| ("EXTRA_CA_FILE", path));
+    let tls = client_config(&Roots::load(extra)?, None, false, &[b"h2", b"http/1.1"])?;
     let builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(Arc::unwrap_or_clone(tls))
         .redirect(Policy::none())
         .connect_timeout(Duration::from_secs(5))
         .timeout(Duration::from_secs(30))
         .user_agent(concat!("mcp-fininfo/", env!("CARGO_PKG_VERSION")));
-    let builder = if is_loopback(base) {
+    let builder = if is_loopback(&options.base_url) {
         builder.no_proxy()
     } else {
         builder
@@ -264,6 +299,37 @@ mod tests {
         let options = read(&[("POLYGON_API_KEY", "topsecret")]).unwrap();
         assert!(options.key.is_some());
         assert!(!format!("{options:?}").contains("topsecret"));
+    }
+
+    #[test]
+    fn key_may_lie_in_a_file_but_not_in_two_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("POLYGON_API_KEY");
+        std::fs::write(&path, "topsecret\n").unwrap();
+        let (file, folder) = (path.to_str().unwrap(), folder.path().to_str().unwrap());
+        for pair in [
+            ("POLYGON_API_KEY_FILE", file),
+            ("CREDENTIALS_DIRECTORY", folder),
+        ] {
+            assert_eq!(read(&[pair]).unwrap().key.unwrap().0, "topsecret");
+            let error = read(&[pair, ("POLYGON_API_KEY", "topsecret")])
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("two places") && !error.contains("topsecret"),
+                "{error}"
+            );
+        }
+        let missing = read(&[("POLYGON_API_KEY_FILE", "/nowhere/key")])
+            .unwrap_err()
+            .to_string();
+        assert!(missing.contains("/nowhere/key"), "{missing}");
+        assert!(
+            read(&[("CREDENTIALS_DIRECTORY", "/nowhere")])
+                .unwrap()
+                .key
+                .is_none()
+        );
     }
 
     #[test]
