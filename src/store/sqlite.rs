@@ -28,7 +28,9 @@ use super::unit::{Access, Unit};
 use super::{Error, OpenError, Store, Transaction};
 use crate::domain::time::Clock;
 
-pub(super) use files::{DATABASE_FILE, make_private_directory, private_mode, sync_directory};
+pub(super) use files::{
+    DATABASE_FILE, make_private, make_private_directory, private_mode, sync_directory,
+};
 
 /// An open database file.
 #[derive(Debug)]

@@ -103,6 +103,10 @@ async fn execute(url: &str, sql: String) {
 
 impl Fixture {
     /// Every byte that reached the disk.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unused_async, reason = "only PostgreSQL has to be asked")
+    )]
     pub(in crate::store) async fn stored_bytes(&self) -> Vec<u8> {
         #[cfg(feature = "postgres")]
         if self.config.database_url.is_some() {

@@ -384,6 +384,7 @@ async fn addresses_are_shown_without_their_password() {
         "mysql://root:hunter2@db/x",
         "hunter2",
         "postgres://u:hunter2@h:port/db",
+        "postgres://u:hunter2@h/db?sslmode=nonsense",
     ] {
         let told = refused(url).await;
         assert!(
@@ -391,7 +392,4 @@ async fn addresses_are_shown_without_their_password() {
             "{told}"
         );
     }
-    // Nobody can be there: the address is for documentation only and the port is closed at once.
-    let told = refused("postgres://u:hunter2@127.0.0.1:1/db?sslmode=nonsense").await;
-    assert!(!told.contains("hunter2"), "{told}");
 }

@@ -2,10 +2,12 @@
 
 mod crash;
 mod damage;
+mod power;
 mod room;
 mod upgrade;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::SqliteStore;
 use crate::domain::ids::Revision;
@@ -83,4 +85,14 @@ async fn filled(count: usize) -> tempfile::TempDir {
     add(&store, count).await;
     store.close().await;
     dir
+}
+
+#[tokio::test]
+async fn nobody_else_can_change_it_so_nobody_is_woken() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await.unwrap();
+    add(&store, 1).await;
+    assert!(!store.is_shared());
+    let woken = tokio::time::timeout(Duration::ZERO, store.changed_elsewhere()).await;
+    assert!(woken.is_err());
 }
