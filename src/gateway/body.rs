@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::account::Record;
 use super::streams::StreamGuard;
@@ -130,11 +130,15 @@ impl Relay {
             // An event stream has no end of its own; its client resumes or reconnects.
             return Poll::Ready(None);
         }
+        if let Some(record) = &self.record {
+            record.busy.asked_for_more();
+        }
         let polled = ready!(poll_data(&mut self.incoming, &mut self.timer, context));
         match &polled {
             Some(Ok(frame)) => {
                 if let (Some(record), Some(data)) = (&mut self.record, frame.data_ref()) {
                     record.bytes_out += data.len() as u64;
+                    record.busy.handed_over();
                 }
                 if self.incoming.is_end_stream() {
                     self.finish();
@@ -173,6 +177,7 @@ impl Body for ResponseBody {
                 if let (Some(record), Some(bytes)) = (record, &*bytes) {
                     record.bytes_out = bytes.len() as u64;
                     record.complete = true;
+                    record.busy.handed_over();
                 }
                 Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
             }
@@ -199,32 +204,53 @@ impl Body for ResponseBody {
     }
 }
 
-/// Limits the silence between two frames. The timer is made at the first wait, so that a body that
-/// is there at once costs none.
+/// Limits the silence between two frames, and the body in all where it has a deadline. The timer is
+/// made at the first wait, so that a body that is there at once costs none; it runs only while we
+/// wait for the sender, not while the receiver makes the sender wait.
 #[derive(Debug)]
 pub struct SilenceTimer {
     limit: Duration,
+    deadline: Option<Instant>,
+    waiting: bool,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl SilenceTimer {
     /// Silence of at most `limit`.
     pub const fn new(limit: Duration) -> Self {
-        Self { limit, sleep: None }
+        Self {
+            limit,
+            deadline: None,
+            waiting: false,
+            sleep: None,
+        }
+    }
+
+    /// The whole body is there at `deadline`.
+    #[must_use]
+    pub const fn until(mut self, deadline: Option<Instant>) -> Self {
+        self.deadline = deadline;
+        self
     }
 
     fn poll_silent(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let limit = self.limit;
-        self.sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)))
-            .as_mut()
-            .poll(context)
+        if !self.waiting {
+            self.waiting = true;
+            let silent = Instant::now() + self.limit;
+            let end = self.deadline.map_or(silent, |end| end.min(silent));
+            match &mut self.sleep {
+                Some(sleep) => sleep.as_mut().reset(end),
+                None => self.sleep = Some(Box::pin(sleep_until(end))),
+            }
+        }
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().poll(context),
+            None => Poll::Pending,
+        }
     }
 
-    fn heard(&mut self) {
-        if let Some(sleep) = &mut self.sleep {
-            sleep.as_mut().reset(Instant::now() + self.limit);
-        }
+    const fn heard(&mut self) {
+        self.waiting = false;
     }
 }
 

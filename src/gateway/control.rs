@@ -13,7 +13,9 @@ use super::reason::Reason;
 use super::reply;
 use super::respond;
 use super::shared::Gateway;
+use super::streams::Stream;
 use super::upstream;
+use crate::domain::path::RESERVED_FIRST_SEGMENTS;
 use crate::http::connection::Connection;
 
 /// First segments that the registry answers. `ready`, `metrics` and what belongs to an identity
@@ -44,8 +46,20 @@ fn first_segment(path: &str) -> &str {
 
 /// Whether the registry answers this canonical path.
 pub fn is_control_plane(path: &str) -> bool {
-    FIRST_SEGMENTS.contains(&first_segment(path))
-        && !matches!(path.strip_prefix("/api/gateway"), Some(rest) if rest.is_empty() || rest.starts_with('/'))
+    FIRST_SEGMENTS.contains(&first_segment(path)) && !is_for_gateways(path)
+}
+
+/// What only gateways ask the registry for, also as a reader sees it who resolves the escaped slash
+/// or drops parameters.
+fn is_for_gateways(path: &str) -> bool {
+    path.strip_prefix("/api/gateway")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ';', '%']))
+}
+
+/// Whether a path, canonical or not, lies where no server can be.
+pub fn is_reserved(path: &str) -> bool {
+    let first = first_segment(path);
+    first.is_empty() || RESERVED_FIRST_SEGMENTS.contains(&first)
 }
 
 /// Whether an escaped slash may be part of a segment: the registry's ids are paths.
@@ -109,8 +123,16 @@ pub async fn forward(
                 from: respond::From::Registry,
                 body_idle: gateway.timeouts.upstream_body_idle.get(),
                 stream_idle: gateway.timeouts.upstream_stream_idle.get(),
+                deadline: None,
             };
-            pipeline::pass_on(answer, exchange, &passing, || None, &context)
+            let stream = Stream {
+                route: None,
+                caller: None,
+                endless: true,
+                opened_at: gateway.clock.now(),
+            };
+            let guard = || Some(gateway.open_stream(stream));
+            pipeline::pass_on(answer, exchange, &passing, guard, &context)
         }
         Err(reason) => unavailable(&gateway, reason, exchange),
     }
@@ -119,10 +141,12 @@ pub async fn forward(
 fn unavailable(gateway: &Gateway, reason: Reason, exchange: Exchange) -> Response<ResponseBody> {
     tracing::debug!(reason = reason.label(), "the registry did not answer");
     if gateway.table().is_none() {
-        let page = reply::text(
+        let mut page = reply::text(
             StatusCode::SERVICE_UNAVAILABLE,
             Reason::Initializing.message(),
         );
+        page.headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
         return pipeline::own_page(page, exchange.record);
     }
     let reason = match reason {
@@ -207,6 +231,8 @@ mod tests {
             "/fininfo",
             "/api/gateway",
             "/api/gateway/watch",
+            "/api/gateway%2Fwatch",
+            "/api/gateway;x/watch",
             "/metrics",
             "/ready",
             "/API",

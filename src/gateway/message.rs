@@ -7,7 +7,7 @@ use http::header;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::head::RequestHead;
 use super::reason::Reason;
@@ -24,8 +24,20 @@ pub fn check_media(head: &RequestHead) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Reads a whole body of at most `limit` bytes, with at most `silence` between two parts.
-pub async fn hold(mut body: Incoming, limit: usize, silence: Duration) -> Result<Bytes, Reason> {
+/// Reads a whole body of at most `limit` bytes, with at most `silence` between two parts, and all of
+/// it before `deadline`.
+pub async fn hold(
+    body: Incoming,
+    limit: usize,
+    silence: Duration,
+    deadline: Instant,
+) -> Result<Bytes, Reason> {
+    timeout_at(deadline, collect(body, limit, silence))
+        .await
+        .unwrap_or(Err(Reason::BodyTimeout))
+}
+
+async fn collect(mut body: Incoming, limit: usize, silence: Duration) -> Result<Bytes, Reason> {
     let announced = body.size_hint().lower();
     if announced > limit as u64 {
         return Err(Reason::BodyTooLarge);

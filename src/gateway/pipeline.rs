@@ -92,7 +92,11 @@ pub async fn handle(context: Context, mut request: Request<Incoming>) -> Respons
             rpc_target: None,
         }));
     }
-    let mut reply = ReplyContext::default();
+    let mut reply = ReplyContext {
+        // Where no page can be, the caller speaks JSON-RPC.
+        rpc: !control::is_reserved(head.raw_path()),
+        ..ReplyContext::default()
+    };
     let admitted = match admit(&context, &head, &mut reply) {
         Ok(admitted) => admitted,
         Err(reason) => return refuse(reason, &reply, record),
@@ -142,14 +146,12 @@ async fn route(context: Context, mut exchange: Exchange, body: Incoming) -> Resp
     }
     let table: Option<Arc<Table>> = context.gateway.table();
     let Some(table) = table else {
-        exchange.reply.rpc = exchange.path != "/";
         return refuse(Reason::Initializing, &exchange.reply, exchange.record);
     };
     let Some((route, below)) = table.find(&exchange.path) else {
         return refuse(Reason::NotFound, &exchange.reply, exchange.record);
     };
     let place = Place::of(below);
-    exchange.reply.rpc = place == Place::Mcp;
     if matches!(place, Place::Below(_)) && !route.route.passthrough {
         return refuse(Reason::NotFound, &exchange.reply, exchange.record);
     }
@@ -217,6 +219,8 @@ pub struct Passing {
     pub body_idle: std::time::Duration,
     /// Silence allowed inside an event stream.
     pub stream_idle: std::time::Duration,
+    /// A body that is not an event stream is through by then.
+    pub deadline: Option<tokio::time::Instant>,
 }
 
 /// Phases nine and ten: filter the answer and hand it over; it is accounted when it is through.
@@ -239,14 +243,19 @@ pub fn pass_on(
         };
         let server = hyper::upgrade::on(&mut response);
         exchange.record.status = StatusCode::SWITCHING_PROTOCOLS;
+        let patience = tunnel::Patience {
+            idle: passing.stream_idle,
+            write_stall: context.gateway.timeouts.write_stall.get(),
+        };
         tunnel::open(
             &context.gateway.tunnels,
             client,
             server,
             guard(),
             exchange.record,
+            patience,
         );
-        return switched(response);
+        return switched(response, passing.from);
     }
     let (mut parts, incoming) = response.into_parts();
     let is_stream = respond::is_event_stream(&parts.headers);
@@ -262,15 +271,16 @@ pub fn pass_on(
         exchange.record.complete = true;
         ResponseBody::Empty
     } else {
-        let (silence, guard) = if is_stream {
-            (passing.stream_idle, guard())
+        let (timer, guard) = if is_stream {
+            (SilenceTimer::new(passing.stream_idle), guard())
         } else {
-            (passing.body_idle, None)
+            let timer = SilenceTimer::new(passing.body_idle).until(passing.deadline);
+            (timer, None)
         };
         ResponseBody::Relay(Box::new(Relay {
             incoming,
             lease,
-            timer: SilenceTimer::new(silence),
+            timer,
             guard,
             record: Some(exchange.record),
         }))
@@ -281,8 +291,15 @@ pub fn pass_on(
     passed
 }
 
-fn switched(response: Response<Incoming>) -> Response<ResponseBody> {
-    let (parts, _) = response.into_parts();
+fn switched(response: Response<Incoming>, from: respond::From) -> Response<ResponseBody> {
+    let (mut parts, _) = response.into_parts();
+    respond::filter(&mut parts.headers, from);
+    parts
+        .headers
+        .insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    parts
+        .headers
+        .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     let mut passed = Response::new(ResponseBody::Empty);
     *passed.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *passed.headers_mut() = parts.headers;

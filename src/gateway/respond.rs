@@ -17,6 +17,14 @@ pub enum From {
 /// Takes out of an answer's head what is of one hop, and what a server must not say to a browser in
 /// our name; completes the head of an event stream.
 pub fn filter(headers: &mut HeaderMap, from: From) {
+    // RFC 9110 §7.6.1: what `Connection` names is of one hop.
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .collect();
     let unwanted: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {
@@ -24,7 +32,7 @@ pub fn filter(headers: &mut HeaderMap, from: From) {
         })
         .cloned()
         .collect();
-    for name in unwanted {
+    for name in named.into_iter().chain(unwanted) {
         headers.remove(name);
     }
     if is_event_stream(headers) {

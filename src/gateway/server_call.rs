@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, header};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use super::body::{RequestBody, ResponseBody};
 use super::head::RequestHead;
@@ -40,6 +41,8 @@ struct Call {
     message: Option<Bytes>,
     /// The answer is a stream without end of its own.
     endless: bool,
+    /// An answer that is not a stream is through by then.
+    deadline: Option<Instant>,
 }
 
 /// Carries one request to a server and its answer back.
@@ -68,11 +71,12 @@ pub async fn call(
                 from: respond::From::Server,
                 body_idle: timeouts.upstream_body_idle.get(),
                 stream_idle: timeouts.upstream_stream_idle.get(),
+                deadline: call.deadline,
             };
             let gateway = Arc::clone(&context.gateway);
             let opened_at = gateway.clock.now();
             let stream = Stream {
-                route,
+                route: Some(route),
                 caller: call.caller,
                 endless: call.endless,
                 opened_at,
@@ -81,7 +85,7 @@ pub async fn call(
                 answer,
                 exchange,
                 &passing,
-                || Some(gateway.streams.open(stream)),
+                || Some(gateway.open_stream(stream)),
                 &context,
             )
         }
@@ -111,10 +115,12 @@ async fn attempt(
             gateway.timeouts.upstream_first_byte.get(),
         )
     } else if *exchange.head.method() == Method::POST && !(route.route.passthrough && full_right) {
-        read_message(gateway, exchange, route, access, &mut call, body).await?;
+        let deadline = Instant::from_std(exchange.record.started) + call_limit(gateway, route);
+        call.deadline = Some(deadline);
+        read_message(gateway, exchange, route, access, &mut call, body, deadline).await?;
         (
             RequestBody::Held(call.message.take()),
-            call_limit(gateway, route),
+            deadline.saturating_duration_since(Instant::now()),
         )
     } else {
         may(access, route, call.caller.as_deref(), Action::Stream)
@@ -199,12 +205,14 @@ async fn read_message(
     access: &Access,
     call: &mut Call,
     body: Incoming,
+    deadline: Instant,
 ) -> Result<(), Reason> {
     message::check_media(&exchange.head)?;
     let bytes = message::hold(
         body,
         gateway.limits.message_bytes.bytes(),
         gateway.timeouts.body_idle.get(),
+        deadline,
     )
     .await?;
     let envelope = Envelope::parse(&bytes).map_err(|error| {

@@ -12,7 +12,7 @@ use super::account::RequestIds;
 use super::admit::RequestRules;
 use super::origin::{LocalPeer, Origin, Origins};
 use super::reason::Reason;
-use super::streams::{Stream, Streams};
+use super::streams::{Stream, StreamGuard, Streams};
 use super::table::Table;
 use super::usage::GatewayUsage;
 use crate::auth::verify::Verifier;
@@ -173,6 +173,19 @@ impl Gateway {
         }
     }
 
+    /// Lists a stream, which is closed when its right, its server or the gateway ends.
+    pub fn open_stream(&self, stream: Stream) -> StreamGuard {
+        let guard = self.streams.open(stream.clone());
+        // A snapshot may have come since the request was authorised: what is listed from here on is
+        // seen by the next one, what came before is looked at now.
+        if let Some(table) = self.table()
+            && !keeps(&table, &stream, self.clock.now())
+        {
+            guard.close();
+        }
+        guard
+    }
+
     /// Closes the streams that lost their server or their right.
     fn review_streams(&self, table: &Table) {
         let closed = self
@@ -194,10 +207,14 @@ fn bearer(token: &Secret<String>) -> Option<Arc<HeaderValue>> {
 }
 
 fn keeps(table: &Table, stream: &Stream, now: Timestamp) -> bool {
-    let Some(route) = table.get(stream.route.path()) else {
+    let Some(opened) = &stream.route else {
+        // The registry looks after its own.
+        return true;
+    };
+    let Some(route) = table.get(opened.path()) else {
         return false;
     };
-    if route.route.endpoints != stream.route.route.endpoints {
+    if route.route.endpoints != opened.route.endpoints {
         return false;
     }
     let Some(access) = table.access() else {

@@ -22,15 +22,16 @@ pub struct Streams {
 #[derive(Debug, Default)]
 struct Open {
     next: u64,
+    stopping: bool,
     entries: HashMap<u64, (Stream, CancellationToken)>,
 }
 
 /// Whose stream it is and where it goes.
 #[derive(Clone, Debug)]
 pub struct Stream {
-    /// The server.
-    pub route: Arc<CompiledRoute>,
-    /// The caller; `None` at a public server.
+    /// The server; `None`: the registry's own pages.
+    pub route: Option<Arc<CompiledRoute>>,
+    /// The caller; `None` at a public server and at the registry.
     pub caller: Option<Arc<Principal>>,
     /// Without end by design (a GET stream, a subscription, a tunnel): closed as soon as the
     /// gateway stops, while an answer in progress may finish.
@@ -54,19 +55,42 @@ impl Streams {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.next += 1;
         let id = open.next;
+        if open.stopping && stream.endless {
+            token.cancel();
+        }
         open.entries.insert(id, (stream, token.clone()));
         self.gauge.set(open.entries.len() as f64);
         StreamGuard {
             id,
             streams: Arc::clone(self),
-            closed: Box::pin(token.cancelled_owned()),
+            closed: Box::pin(token.clone().cancelled_owned()),
+            token,
         }
+    }
+
+    /// The gateway stops: closes those without end, now and from now on; the others may finish.
+    pub fn stop(&self) {
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .stopping = true;
+        self.close_unless(|stream| !stream.endless);
+    }
+
+    /// Closes those whose credential has ended.
+    pub fn close_expired(&self, now: Timestamp) -> usize {
+        self.close_unless(|stream| {
+            let end = stream.caller.as_ref().and_then(|caller| caller.expires_at);
+            end.is_none_or(|end| end > now)
+        })
     }
 
     /// Closes those that `keep` refuses; how many.
     pub fn close_unless(&self, keep: impl Fn(&Stream) -> bool) -> usize {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let lost = open.entries.values().filter(|(stream, _)| !keep(stream));
+        // Those closed before are on their way out.
+        let lost = lost.filter(|(_, token)| !token.is_cancelled());
         lost.map(|(_, token)| token.cancel()).count()
     }
 
@@ -90,10 +114,16 @@ impl Streams {
 pub struct StreamGuard {
     id: u64,
     streams: Arc<Streams>,
+    token: CancellationToken,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl StreamGuard {
+    /// Ends the stream.
+    pub fn close(&self) {
+        self.token.cancel();
+    }
+
     /// Ready once the stream must end.
     pub fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.closed.as_mut().poll(context)

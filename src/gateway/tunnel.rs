@@ -1,15 +1,20 @@
 //! WebSocket: bytes both ways after a validated 101.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use http::header::{self, HeaderMap};
 use http::{HeaderValue, Method, Version};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use super::account::Record;
 use super::head::RequestHead;
 use super::reason::Reason;
 use super::streams::StreamGuard;
+use crate::http::connection::Connection;
 
 /// Whether the request asks for a WebSocket.
 ///
@@ -51,17 +56,28 @@ fn names_token(headers: &HeaderMap, token: &str) -> bool {
         .any(|name| name.trim().eq_ignore_ascii_case(token))
 }
 
-/// Carries bytes both ways until one side ends, or the right to it does.
+/// How long a tunnel may stand still.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// No byte in either direction.
+    pub idle: Duration,
+    /// The client takes none.
+    pub write_stall: Duration,
+}
+
+/// Carries bytes both ways until one side ends, the right to it does, or nothing moves any more.
 pub fn open(
     tunnels: &TaskTracker,
     client: OnUpgrade,
     server: OnUpgrade,
     mut guard: Option<StreamGuard>,
     mut record: Box<Record>,
+    patience: Patience,
 ) {
     tunnels.spawn(async move {
         let ends = tokio::try_join!(client, server);
         let Ok((client, server)) = ends else { return };
+        let connection = Arc::clone(record.busy.connection());
         let closed = async {
             match &mut guard {
                 Some(guard) => guard.closed().await,
@@ -74,8 +90,27 @@ pub fn open(
                 record.bytes_out = carried.unwrap_or_default();
             }
             () = closed => record.complete = true,
+            () = stood_still(&connection, patience) => {
+                tracing::debug!("tunnel closed: nothing moved for too long");
+            }
         }
     });
+}
+
+/// Waits until nothing moved for too long on the client's side, which all bytes pass.
+async fn stood_still(connection: &Connection, patience: Patience) {
+    let look_every = (patience.idle.min(patience.write_stall) / 3)
+        .clamp(Duration::from_millis(50), Duration::from_secs(5));
+    loop {
+        sleep(look_every).await;
+        let activity = connection.activity();
+        let stalled = activity.write_stalled();
+        if activity.idle() >= patience.idle
+            || stalled.is_some_and(|stalled| stalled >= patience.write_stall)
+        {
+            return;
+        }
+    }
 }
 
 async fn carry(client: Upgraded, server: Upgraded) -> std::io::Result<u64> {

@@ -227,10 +227,14 @@ impl Worker {
                     Some((stream, handed)) => self.serve(&connections, &pool, stream, handed),
                     None => break,
                 },
-                _ = sweep.tick() => pool.sweep(Instant::now()),
+                _ = sweep.tick() => {
+                    pool.sweep(Instant::now());
+                    self.gateway.streams.close_expired(self.gateway.clock.now());
+                }
                 () = self.stop.soft.cancelled() => break,
             }
         }
+        self.gateway.streams.stop();
         // What the acceptor had handed over already is served too, and told to go away.
         inbox.close();
         while let Some((stream, handed)) = inbox.recv().await {
@@ -294,7 +298,7 @@ impl Drop for OpenConnection {
 const HANDOVER: usize = 1024;
 /// Idle upstream connections kept per origin and worker.
 const IDLE_PER_ORIGIN: usize = 512;
-/// Between two looks at idle upstream connections.
+/// Between two looks at idle upstream connections and at streams whose credential ends.
 const SWEEP: Duration = Duration::from_secs(5);
 const APOLOGY: Apology = Apology {
     address: b"HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\ncontent-length: 0\r\nretry-after: 5\r\n\r\n",

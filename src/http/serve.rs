@@ -6,7 +6,7 @@
 //! # Why
 //!
 //! hyper notices neither a client that never speaks nor one that reads nothing, and has no limit for
-//! an idle HTTP/2 connection. So a supervisor beside it looks at what moved ([`Activity`]) every few
+//! an idle HTTP/2 connection. So a supervisor beside it looks at what moved ([`Connection`]) every few
 //! seconds, and ends what is too slow; requests pay nothing for it.
 
 use std::future::Future;
@@ -25,13 +25,13 @@ use hyper::service::HttpService;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
 use crate::config::GatewayConfig;
 use crate::net::accept::Permit;
-use crate::net::idle_io::{Activity, Watched};
+use crate::net::idle_io::Watched;
 
 /// Limits and timeouts of client connections.
 #[derive(Clone, Copy, Debug)]
@@ -124,13 +124,12 @@ where
         permit,
         tls,
     } = arrival;
-    let activity = Arc::clone(permit.activity());
     let evicted = permit.evicted().clone();
-    let io = Watched::new(stream, Arc::clone(&activity));
+    let io = Watched::new(stream, Arc::clone(permit.activity()));
     let served = async {
         match tls {
-            None => serve_plain(io, peer, activity, limits, stop, make_service).await,
-            Some(tls) => serve_tls(io, peer, activity, tls, limits, stop, make_service).await,
+            None => serve_plain(io, peer, permit, limits, stop, make_service).await,
+            Some(tls) => serve_tls(io, peer, permit, tls, limits, stop, make_service).await,
         }
     };
     tokio::select! {
@@ -145,7 +144,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 async fn serve_tls<S, B>(
     io: Watched<TcpStream>,
     peer: SocketAddr,
-    activity: Arc<Activity>,
+    permit: Permit,
     tls: Arc<rustls::ServerConfig>,
     limits: &ServeLimits,
     stop: &Stop,
@@ -165,7 +164,8 @@ where
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "TLS handshake took too long"))??;
     let session = stream.get_ref().1;
     let is_h2 = session.alpn_protocol() == Some(b"h2");
-    let connection = Arc::new(Connection::new(peer, Some(session.server_name()), activity));
+    let name = session.server_name();
+    let connection = Arc::new(Connection::new(peer, Some(name), permit, is_h2));
     let service = make_service(Arc::clone(&connection));
     if is_h2 {
         serve_h2(connection, stream, service, limits, stop).await
@@ -177,7 +177,7 @@ where
 async fn serve_plain<S, B>(
     io: Watched<TcpStream>,
     peer: SocketAddr,
-    activity: Arc<Activity>,
+    permit: Permit,
     limits: &ServeLimits,
     stop: &Stop,
     make_service: impl FnOnce(Arc<Connection>) -> S,
@@ -197,7 +197,7 @@ where
     let Some((io, is_h2)) = detected else {
         return Ok(());
     };
-    let connection = Arc::new(Connection::new(peer, None, activity));
+    let connection = Arc::new(Connection::new(peer, None, permit, is_h2));
     let service = make_service(Arc::clone(&connection));
     if is_h2 {
         serve_h2(connection, io, service, limits, stop).await
@@ -216,17 +216,19 @@ async fn detect(
 ) -> io::Result<Option<(Prefixed<Watched<TcpStream>>, bool)>> {
     let mut read = [0; PREFACE.len()];
     let mut length = 0;
-    let mut limit = first_byte;
+    let mut deadline = Instant::now() + first_byte;
     loop {
         let rest = read.get_mut(length..).unwrap_or_default();
-        let count = timeout(limit, io.read(rest))
+        let count = timeout_at(deadline, io.read(rest))
             .await
             .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no request came"))??;
         if count == 0 {
             return Ok(None);
         }
+        if length == 0 {
+            deadline = Instant::now() + preface;
+        }
         length += count;
-        limit = preface;
         let seen = read.get(..length).unwrap_or_default();
         let undecided = PREFACE.starts_with(seen);
         if !undecided || length == PREFACE.len() {
@@ -403,6 +405,10 @@ impl Supervisor {
             .is_some_and(|stalled| stalled >= self.write_stall)
         {
             return Verdict::Drop("the client takes no bytes");
+        }
+        let stalled_stream = self.connection.stalled_stream();
+        if stalled_stream.is_some_and(|stalled| stalled >= self.write_stall) {
+            return Verdict::Drop("the client opens no window for an answer");
         }
         let (requests, bytes) = (self.connection.requests(), activity.bytes_in());
         if activity.is_busy() || requests != self.requests {

@@ -39,7 +39,13 @@ pub struct Pool {
 #[derive(Debug, Default)]
 struct Slot {
     idle: Vec<Idle>,
-    shared: Option<http2::SendRequest<RequestBody>>,
+    shared: Option<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    sender: http2::SendRequest<RequestBody>,
+    used: Instant,
 }
 
 #[derive(Debug)]
@@ -63,16 +69,22 @@ impl Pool {
     pub(super) fn take(&self, origin: OriginId) -> Option<Sender> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = slots.get_mut(&origin)?;
-        if let Some(shared) = &slot.shared {
-            if !shared.is_closed() {
-                return Some(Sender::H2(shared.clone()));
+        if let Some(shared) = &mut slot.shared {
+            if !shared.sender.is_closed() {
+                shared.used = Instant::now();
+                return Some(Sender::H2(shared.sender.clone()));
             }
             slot.shared = None;
         }
-        while let Some(idle) = slot.idle.pop() {
-            if !idle.sender.is_closed() {
-                return Some(Sender::H1(idle.sender));
+        for index in (0..slot.idle.len()).rev() {
+            let sender = slot.idle.get(index).map(|idle| &idle.sender)?;
+            if sender.is_closed() {
+                slot.idle.swap_remove(index);
+            } else if sender.is_ready() {
+                return Some(Sender::H1(slot.idle.swap_remove(index).sender));
             }
+            // Else it still sends the body of a request that was answered early, and would make
+            // this one wait for it.
         }
         None
     }
@@ -80,7 +92,10 @@ impl Pool {
     /// Shares an HTTP/2 connection with the requests to come.
     pub(super) fn share(&self, origin: OriginId, sender: http2::SendRequest<RequestBody>) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.entry(origin).or_default().shared = Some(sender);
+        slots.entry(origin).or_default().shared = Some(Shared {
+            sender,
+            used: Instant::now(),
+        });
     }
 
     fn keep(&self, origin: OriginId, sender: http1::SendRequest<RequestBody>) {
@@ -104,13 +119,11 @@ impl Pool {
             slot.idle.retain(|idle| {
                 !idle.sender.is_closed() && now.duration_since(idle.since) < self.limits.keep_alive
             });
-            if slot
-                .shared
-                .as_ref()
-                .is_some_and(http2::SendRequest::is_closed)
-            {
-                slot.shared = None;
-            }
+            // Exchanges in progress hold the connection themselves.
+            slot.shared = slot.shared.take().filter(|shared| {
+                !shared.sender.is_closed()
+                    && now.duration_since(shared.used) < self.limits.keep_alive
+            });
             !slot.idle.is_empty() || slot.shared.is_some()
         });
     }

@@ -493,6 +493,9 @@ proptest! {
     ) {
         let mut body = spelled(&document, seed).into_bytes();
         for (at, byte, edit) in edits {
+            if body.is_empty() {
+                break;
+            }
             let at = at.index(body.len());
             match edit {
                 0 => body[at] = b"{}[]\",:\\u0 1e.-\n\x00\xff"[byte as usize % 18],
