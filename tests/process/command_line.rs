@@ -89,7 +89,8 @@ fn config_show_names_each_source_and_hides_secrets() {
     ];
     let mut start = mcp(&["config", "show"])
         .env("DATA_DIR", "/somewhere")
-        .env("POLL_INTERVAL", "7");
+        .env("SSL_ENABLED", "true")
+        .env("POLL_INTERVAL", "7s");
     for (name, value) in secrets {
         start = start.env(name, value);
     }
@@ -118,11 +119,11 @@ fn config_check_accepts_sound_settings_and_reads_the_mode_they_are_for() {
         .run();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.out.contains("sound"), "{ended:?}");
-    // A registry has no gateway to be misconfigured.
+    // A gateway has to follow somebody; a registry has not, and ignores what is said about it.
     let wrong = |mode| {
         mcp(&["config", "check", "--mode", mode])
             .env("DATA_DIR", "/somewhere")
-            .env("MCP__GATEWAY__WORKERS", "many")
+            .env("REGISTRY_API_URL", "not-a-url")
             .run()
     };
     assert_eq!(wrong("registry").code, Some(0));
