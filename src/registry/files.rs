@@ -31,6 +31,14 @@ pub(super) fn secret(path: &Path, bytes: usize) -> Result<(Secret<String>, bool)
         })
 }
 
+/// Writes a new secret over what was there.
+pub(super) fn replace(path: &Path, bytes: usize) -> Result<Secret<String>, Error> {
+    make(path, bytes).map_err(|source| Error {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 fn read(path: &Path) -> std::io::Result<Option<Secret<String>>> {
     let mut text = String::new();
     match File::open(path) {

@@ -1,6 +1,6 @@
 //! Bringing a registry up: secrets, keys, the first view, imports, the first snapshot.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -176,12 +176,23 @@ fn gateway_tokens(settings: &Settings) -> Result<GatewayTokens, OpenError> {
     Ok(GatewayTokens::parse(token.expose())?)
 }
 
+/// Makes a new password for the local admin and answers the file that holds it; a registry takes
+/// it into use when it starts.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn reset_admin_password(data_dir: &Path) -> Result<PathBuf, files::Error> {
+    let path = data_dir.join(ADMIN_PASSWORD);
+    files::replace(&path, PASSWORD_BYTES)?;
+    Ok(path)
+}
+
 async fn local_admin(settings: &Settings, tasks: &TaskTracker) -> Result<LocalAdmin, OpenError> {
     let password = match &settings.auth.admin_password {
         Some(password) => password.clone(),
         None => {
-            let path = settings.data_dir.join("admin-password");
-            let (password, made) = files::secret(&path, 18)?;
+            let path = settings.data_dir.join(ADMIN_PASSWORD);
+            let (password, made) = files::secret(&path, PASSWORD_BYTES)?;
             if made {
                 tracing::info!(file = %path.display(), user.name = settings.auth.admin_user,
                     "made a password for the local admin");
@@ -223,5 +234,7 @@ async fn load(store: &dyn Store, clock: &Clock) -> Result<(Keys, View), OpenErro
     Ok((keys, view))
 }
 
+const ADMIN_PASSWORD: &str = "admin-password";
+const PASSWORD_BYTES: usize = 18;
 const PURGE: Duration = Duration::from_secs(600);
 const RETRY: Duration = Duration::from_secs(1);
