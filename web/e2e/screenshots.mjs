@@ -181,7 +181,10 @@ const SHOTS = [
     at: "/ui/api",
     fullPage: true,
     async act(page) {
-      await page.getByRole("button", { name: /^get \/api\/servers(?!\/)/i }).first().click();
+      await page
+        .getByRole("button", { name: /^get \/api\/servers(?!\/)/i })
+        .first()
+        .click();
     },
   },
   { name: "not-found", at: "/ui/nowhere", wait: "no such page" },
