@@ -84,9 +84,6 @@ pub enum OpenError {
     Registry(#[from] super::Error),
 }
 
-/// Random bytes of a generated password.
-const PASSWORD_BYTES: usize = 18;
-
 impl Registry {
     /// Brings a registry up. The first snapshot is published when this returns.
     ///

@@ -60,7 +60,10 @@ impl Head {
     #[track_caller]
     pub(crate) fn one(&self, name: &str) -> Option<&str> {
         let all = self.all(name);
-        assert!(all.len() <= 1, "{name} stands there more than once: {all:?}");
+        assert!(
+            all.len() <= 1,
+            "{name} stands there more than once: {all:?}"
+        );
         all.first().copied()
     }
 
