@@ -33,15 +33,25 @@ fn message(length: usize) -> String {
     let padding: String = noise(length)
         .into_iter()
         .map(|byte| char::from(b' ' + byte % 90))
-        .map(|letter| if matches!(letter, '"' | '\\') { '\u{e9}' } else { letter })
+        .map(|letter| {
+            if matches!(letter, '"' | '\\') {
+                '\u{e9}'
+            } else {
+                letter
+            }
+        })
         .collect();
-    format!("\n{{ \"id\":1e0 ,\"jsonrpc\" : \"2.0\",\t\"method\":\"tools\\/list\", \"x\":\"{padding}\"}} ")
+    format!(
+        "\n{{ \"id\":1e0 ,\"jsonrpc\" : \"2.0\",\t\"method\":\"tools\\/list\", \"x\":\"{padding}\"}} "
+    )
 }
 
 fn public(upstream: &Upstream) -> Front {
     Front::routing([
         Server::new("/held", &upstream.url("/")).public(),
-        Server::new("/raw", &upstream.url("/")).public().passthrough(),
+        Server::new("/raw", &upstream.url("/"))
+            .public()
+            .passthrough(),
     ])
 }
 
@@ -102,7 +112,10 @@ async fn unparsed_bodies_and_answers_are_the_same_bytes_both_ways() {
         let body = noise(length);
         for method in ["POST", "PUT", "PATCH"] {
             let reply = client.ask(method, "/raw/up", &[], &body).await;
-            assert!(reply.status() == 200 && reply.body == body, "{method} {length}");
+            assert!(
+                reply.status() == 200 && reply.body == body,
+                "{method} {length}"
+            );
         }
         let host = [("host", "localhost")];
         let reply = secure.ask("PUT", "/raw/up", &host, &body).await;
@@ -121,14 +134,18 @@ async fn answers_pass_with_any_framing() {
         async move {
             let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
             if call.target().ends_with("chunked") {
-                wire.send(format!("{head}transfer-encoding: chunked\r\n\r\n")).await.ok()?;
+                wire.send(format!("{head}transfer-encoding: chunked\r\n\r\n"))
+                    .await
+                    .ok()?;
                 for piece in body.chunks(999) {
                     wire.send(chunk(piece)).await.ok()?;
                 }
                 wire.send("0\r\nX-User: trailer\r\n\r\n").await.ok()?;
                 return Some(wire);
             }
-            wire.send(format!("{head}connection: close\r\n\r\n")).await.ok()?;
+            wire.send(format!("{head}connection: close\r\n\r\n"))
+                .await
+                .ok()?;
             wire.send(&body).await.ok()?;
             None
         }
@@ -141,7 +158,10 @@ async fn answers_pass_with_any_framing() {
         let reply = client.ask("GET", target, &[], b"").await;
         assert!(reply.body == expected, "{target}");
         assert_eq!(reply.head.one("connection"), None);
-        assert!(h2.ask("GET", target, &[], b"").await.1 == expected, "{target}");
+        assert!(
+            h2.ask("GET", target, &[], b"").await.1 == expected,
+            "{target}"
+        );
     }
 }
 
@@ -167,7 +187,10 @@ async fn a_message_beyond_the_limit_is_refused_and_goes_nowhere() {
     let fields = [JSON, ("content-length", length.as_str())];
     client.send("POST", "/held", &fields, b"").await.unwrap();
     let reply = client.reply("POST").await.unwrap();
-    assert_eq!((reply.status(), reply.reason().as_str()), (413, "body_too_large"));
+    assert_eq!(
+        (reply.status(), reply.reason().as_str()),
+        (413, "body_too_large")
+    );
     let mut client = Client::plain(front.plain).await;
     let chunked = [JSON, ("transfer-encoding", "chunked")];
     client.send("POST", "/held", &chunked, b"").await.unwrap();
@@ -176,7 +199,10 @@ async fn a_message_beyond_the_limit_is_refused_and_goes_nowhere() {
     assert_eq!(client.reply("POST").await.unwrap().status(), 413);
     let mut h2 = H2::plain(front.plain).await;
     assert_eq!(h2.ask("POST", "/held", &[JSON], &long).await.0, 413);
-    assert_eq!(h2.ask("POST", "/held", &[JSON], LIST.as_bytes()).await.0, 200);
+    assert_eq!(
+        h2.ask("POST", "/held", &[JSON], LIST.as_bytes()).await.0,
+        200
+    );
     assert_eq!(upstream.calls().len(), 2);
 }
 
@@ -210,7 +236,11 @@ async fn expect_is_answered_by_us_and_only_when_the_body_is_wanted() {
     let bearer = format!("Bearer {}", front.token());
     let length = LIST.len().to_string();
     for target in ["/held", "/raw/x"] {
-        let expecting = [JSON, ("expect", "100-continue"), ("content-length", length.as_str())];
+        let expecting = [
+            JSON,
+            ("expect", "100-continue"),
+            ("content-length", length.as_str()),
+        ];
         let mut client = Client::plain(front.plain).await;
         let fields = [&expecting[..], &[("authorization", bearer.as_str())]].concat();
         client.send("POST", target, &fields, b"").await.unwrap();
@@ -218,7 +248,10 @@ async fn expect_is_answered_by_us_and_only_when_the_body_is_wanted() {
         client.wire.send(LIST).await.unwrap();
         assert_eq!(client.reply("POST").await.unwrap().status(), 200);
         let call = upstream.calls().pop().unwrap();
-        assert_eq!((call.head.one("expect"), call.body), (None, LIST.as_bytes().to_vec()));
+        assert_eq!(
+            (call.head.one("expect"), call.body),
+            (None, LIST.as_bytes().to_vec())
+        );
         let mut client = Client::plain(front.plain).await;
         client.send("POST", target, &expecting, b"").await.unwrap();
         assert_eq!(client.reply("POST").await.unwrap().status(), 401);
@@ -241,19 +274,30 @@ async fn heads_deletes_and_bodiless_answers_stay_bodiless() {
     let front = public(&upstream);
     let mut client = Client::plain(front.plain).await;
     let reply = client.ask("HEAD", "/raw/x", &[], b"").await;
-    assert_eq!((reply.status(), reply.head.one("content-length")), (200, Some("1234")));
+    assert_eq!(
+        (reply.status(), reply.head.one("content-length")),
+        (200, Some("1234"))
+    );
     assert_eq!(client.ask("DELETE", "/held", &[], b"").await.status(), 204);
     assert_eq!(client.ask("GET", "/raw/304", &[], b"").await.status(), 304);
     let reply = client.ask("POST", "/held", &[JSON], LIST.as_bytes()).await;
     assert_eq!((reply.status(), reply.body.len()), (202, 0));
-    let methods: Vec<_> = upstream.calls().iter().map(|call| call.method().to_owned()).collect();
+    let methods: Vec<_> = upstream
+        .calls()
+        .iter()
+        .map(|call| call.method().to_owned())
+        .collect();
     assert_eq!(methods, ["HEAD", "DELETE", "GET", "POST"]);
     let mut h2 = H2::plain(front.plain).await;
     assert_eq!(h2.ask("DELETE", "/held", &[], b"").await.0, 204);
     // Bodies where none is expected are framed all the same, and leave nothing behind.
-    let reply = client.ask("DELETE", "/raw/x", &[], b"GET /smuggled HTTP/1.1\r\n\r\n").await;
+    let reply = client
+        .ask("DELETE", "/raw/x", &[], b"GET /smuggled HTTP/1.1\r\n\r\n")
+        .await;
     assert_eq!(reply.status(), 204);
-    let reply = client.ask("GET", "/raw/last", &[], b"GET /smuggled HTTP/1.1\r\n\r\n").await;
+    let reply = client
+        .ask("GET", "/raw/last", &[], b"GET /smuggled HTTP/1.1\r\n\r\n")
+        .await;
     assert_eq!(reply.status(), 202);
     let last = upstream.calls().pop().unwrap();
     assert_eq!((last.target(), last.body.len()), ("/last", 26));
@@ -289,10 +333,16 @@ async fn an_upload_arrives_as_it_is_sent_and_waits_for_a_slow_server() {
     let front = public(&upstream);
     let mut client = Client::plain(front.plain).await;
     let chunked = [("transfer-encoding", "chunked")];
-    client.send("PUT", "/raw/up", &chunked, &chunk("first")).await.unwrap();
+    client
+        .send("PUT", "/raw/up", &chunked, &chunk("first"))
+        .await
+        .unwrap();
     assert_eq!(soon(arrived.recv()).await.unwrap(), b"first");
     let taken = send_until_stuck(&mut client.wire).await;
-    assert!(taken < HELD_AT_MOST, "{taken} bytes were taken for a server that reads none");
+    assert!(
+        taken < HELD_AT_MOST,
+        "{taken} bytes were taken for a server that reads none"
+    );
 }
 
 #[tokio::test]
@@ -302,7 +352,9 @@ async fn a_download_arrives_as_it_is_sent_and_waits_for_a_slow_client() {
         let tell = tell.clone();
         async move {
             let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-            wire.send([head.as_bytes(), &chunk("first")].concat()).await.ok()?;
+            wire.send([head.as_bytes(), &chunk("first")].concat())
+                .await
+                .ok()?;
             tell.send(send_until_stuck(&mut wire).await).await.ok()?;
             None
         }
@@ -314,7 +366,10 @@ async fn a_download_arrives_as_it_is_sent_and_waits_for_a_slow_client() {
     client.head().await;
     assert_eq!(soon(client.wire.chunk()).await.unwrap().unwrap(), b"first");
     let taken = soon(told.recv()).await.unwrap();
-    assert!(taken < HELD_AT_MOST, "{taken} bytes were taken for a client that reads none");
+    assert!(
+        taken < HELD_AT_MOST,
+        "{taken} bytes were taken for a client that reads none"
+    );
 }
 
 #[tokio::test]
@@ -324,7 +379,9 @@ async fn an_answer_before_the_end_of_an_upload_is_passed_on_and_spoils_no_other_
         if !early {
             wire.body(&call.head).await.ok()?;
         }
-        wire.send(json(if early { "\"early\"" } else { "\"late\"" })).await.ok()?;
+        wire.send(json(if early { "\"early\"" } else { "\"late\"" }))
+            .await
+            .ok()?;
         if early {
             while matches!(wire.chunk().await, Ok(Some(_))) {}
         }
@@ -334,7 +391,9 @@ async fn an_answer_before_the_end_of_an_upload_is_passed_on_and_spoils_no_other_
     let front = public(&upstream);
     let mut slow = Client::plain(front.plain).await;
     let chunked = [("transfer-encoding", "chunked")];
-    slow.send("PUT", "/raw/up", &chunked, &chunk("first")).await.unwrap();
+    slow.send("PUT", "/raw/up", &chunked, &chunk("first"))
+        .await
+        .unwrap();
     assert_eq!(slow.reply("PUT").await.unwrap().text(), "\"early\"");
     // The upload goes on; others have no part in it.
     for _ in 0..5 {
@@ -342,4 +401,41 @@ async fn an_answer_before_the_end_of_an_upload_is_passed_on_and_spoils_no_other_
         assert_eq!(reply.text(), "\"late\"");
     }
     let _: io::Result<()> = slow.wire.send("0\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn what_a_server_says_of_its_connection_or_to_browsers_in_our_name_stays_here() {
+    let upstream = Upstream::answering(
+        "HTTP/1.1 404 Not Found\r\nconnection: x-hop, keep-alive\r\nx-hop: 1\r\nkeep-alive: timeout=5\r\n\
+         set-cookie: a=b\r\nstrict-transport-security: max-age=0\r\nclear-site-data: *\r\n\
+         access-control-allow-origin: *\r\nservice-worker-allowed: /\r\nalt-svc: h3\r\n\
+         mcp-session-id: s\r\nx-own: kept\r\nserver: theirs\r\ncontent-type: text/html\r\n\
+         content-length: 4\r\n\r\ngone",
+    )
+    .await;
+    let front = public(&upstream);
+    for target in ["/held", "/raw/x"] {
+        let reply = ask(front.plain, "GET", target, &[], b"").await;
+        assert_eq!((reply.status(), reply.text()), (404, "gone"));
+        for (name, value) in [
+            ("mcp-session-id", "s"),
+            ("x-own", "kept"),
+            ("content-type", "text/html"),
+        ] {
+            assert_eq!(reply.head.one(name), Some(value));
+        }
+        for name in [
+            "connection",
+            "x-hop",
+            "keep-alive",
+            "set-cookie",
+            "strict-transport-security",
+            "clear-site-data",
+            "access-control-allow-origin",
+            "service-worker-allowed",
+            "alt-svc",
+        ] {
+            assert_eq!(reply.head.one(name), None, "{name}");
+        }
+    }
 }

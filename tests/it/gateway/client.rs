@@ -156,14 +156,12 @@ pub(crate) const JSON: Field<'static> = ("content-type", "application/json");
 /// A call that everybody who may anything may make.
 pub(crate) const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
 
-fn request(
-    method: &str,
-    target: &str,
-    host: &str,
-    fields: &[Field<'_>],
-    body: &[u8],
-) -> Vec<u8> {
-    let has = |name: &str| fields.iter().any(|(field, _)| field.eq_ignore_ascii_case(name));
+fn request(method: &str, target: &str, host: &str, fields: &[Field<'_>], body: &[u8]) -> Vec<u8> {
+    let has = |name: &str| {
+        fields
+            .iter()
+            .any(|(field, _)| field.eq_ignore_ascii_case(name))
+    };
     let mut head = format!("{method} {target} HTTP/1.1\r\n");
     if !has("host") {
         head += &format!("Host: {host}\r\n");

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use http_body_util::BodyExt as _;
 use mcp::gateway::ControlPlane;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -44,7 +45,10 @@ fn ending(front: Front) -> JoinHandle<io::Result<()>> {
 
 async fn post(front: &Front) -> Client {
     let mut client = Client::plain(front.plain).await;
-    client.send("POST", "/a", &[JSON], LIST.as_bytes()).await.unwrap();
+    client
+        .send("POST", "/a", &[JSON], LIST.as_bytes())
+        .await
+        .unwrap();
     client
 }
 
@@ -55,7 +59,12 @@ async fn a_soft_stop_closes_idle_connections_and_takes_no_new_ones() {
     let address = front.plain;
     let mut silent = Wire::new(tcp(front.plain).await);
     let mut idle = Client::plain(front.plain).await;
-    assert_eq!(idle.ask("POST", "/a", &[JSON], LIST.as_bytes()).await.status(), 200);
+    assert_eq!(
+        idle.ask("POST", "/a", &[JSON], LIST.as_bytes())
+            .await
+            .status(),
+        200
+    );
     front.stop.soft.cancel();
     assert!(soon(idle.wire.rest()).await.is_empty());
     assert!(soon(silent.rest()).await.is_empty());
@@ -66,20 +75,33 @@ async fn a_soft_stop_closes_idle_connections_and_takes_no_new_ones() {
 #[tokio::test]
 async fn an_answer_in_progress_is_given_and_says_that_it_is_the_last() {
     let (upstream, mut called) = told_upstream().await;
-    let front = Front::routing([Server::new("/a", &upstream.url("/")).public()]);
+    let front = Front::start(Setup {
+        workers: 1,
+        ..Setup::default()
+    });
+    front.apply([Server::new("/a", &upstream.url("/")).public()]);
     let mut client = post(&front).await;
-    let mut h2 = H2::plain(front.plain).await;
     let tell = soon(called.recv()).await.unwrap();
-    let answer = h2.send("POST", "/a", &[JSON], LIST.as_bytes());
+    let mut h2 = H2::plain(front.plain).await;
+    let mut idle = Wire::new(tcp(front.plain).await);
     let stop = front.stop.clone();
     let on_h2 = async {
         let tell = soon(called.recv()).await.unwrap();
         stop.soft.cancel();
+        // Once an idle connection is closed, the worker has heard of the stop.
+        soon(idle.rest()).await;
         tell.send("json").await.unwrap();
     };
-    let (answer, ()) = tokio::join!(answer, on_h2);
-    assert_eq!(answer.unwrap().status(), 200);
-    assert!(h2.send("POST", "/a", &[JSON], b"{}").await.is_err());
+    let asked = h2.send("POST", "/a", &[JSON], LIST.as_bytes());
+    let (answer, ()) = tokio::join!(asked, on_h2);
+    let answer = answer.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(
+        soon(answer.into_body().collect()).await.unwrap().to_bytes(),
+        "{}"
+    );
+    h2.tasks.close();
+    soon(h2.tasks.wait()).await;
     let ended = ending(front);
     assert!(!ended.is_finished());
     tell.send("json").await.unwrap();
@@ -101,7 +123,8 @@ async fn h2_clients_are_told_to_go_away() {
     let mut kinds = Vec::new();
     soon(async {
         while let Ok(head) = wire.exactly(9).await {
-            let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+            let length =
+                usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
             let payload = wire.exactly(length).await.unwrap();
             kinds.push(head[3]);
             if head[3] == 6 && head[4] & 1 == 0 {
@@ -139,7 +162,10 @@ async fn streams_without_end_close_at_a_soft_stop_and_answers_that_stream_finish
     // A modern subscription is a POST, and as endless.
     let mut subscription = Client::plain(front.plain).await;
     let listen = r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen"}"#;
-    subscription.send("POST", "/a", &[JSON], listen.as_bytes()).await.unwrap();
+    subscription
+        .send("POST", "/a", &[JSON], listen.as_bytes())
+        .await
+        .unwrap();
     let subscribed = soon(called.recv()).await.unwrap();
     subscribed.send("stream").await.unwrap();
     subscription.head().await;

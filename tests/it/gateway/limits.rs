@@ -59,13 +59,19 @@ async fn at_the_cap_a_new_connection_is_told_and_a_silent_one_makes_room() {
     let mut busy = Vec::new();
     for index in 0..2 {
         let mut client = Client::plain(front.plain).await;
-        client.send("POST", "/a", &[JSON], LIST.as_bytes()).await.unwrap();
+        client
+            .send("POST", "/a", &[JSON], LIST.as_bytes())
+            .await
+            .unwrap();
         upstream.call(index).await;
         busy.push(client);
     }
     let mut turned_away = Client::plain(front.plain).await;
     let reply = turned_away.reply("GET").await.unwrap();
-    assert_eq!((reply.status(), reply.head.one("retry-after")), (503, Some("5")));
+    assert_eq!(
+        (reply.status(), reply.head.one("retry-after")),
+        (503, Some("5"))
+    );
     busy.pop();
     soon(hears_gone.recv()).await.unwrap();
     soon(async {
@@ -116,7 +122,10 @@ async fn what_is_left_of_a_refused_body_is_never_a_request() {
         ("/pub", vec![("content-type", "text/plain")]),
         ("/unknown", vec![JSON]),
         ("/pub", vec![JSON, ("host", "evil.example")]),
-        ("/pub", vec![JSON, ("expect", "100-continue"), ("origin", "null")]),
+        (
+            "/pub",
+            vec![JSON, ("expect", "100-continue"), ("origin", "null")],
+        ),
     ] {
         let mut client = Client::plain(front.plain).await;
         let reply = client.ask("POST", target, &fields, &smuggled).await;

@@ -167,8 +167,13 @@ async fn an_unparsed_sub_path_needs_every_right_at_its_server() {
     let upstream = Upstream::ready().await;
     let front = Front::routing([Server::new("/open", &upstream.url("/")).passthrough()]);
     let mut client = Client::plain(front.plain).await;
-    let reply = client.call("/open/files", &front.reader_token(), LIST).await;
-    assert_eq!((reply.status(), reply.reason().as_str()), (403, "forbidden"));
+    let reply = client
+        .call("/open/files", &front.reader_token(), LIST)
+        .await;
+    assert_eq!(
+        (reply.status(), reply.reason().as_str()),
+        (403, "forbidden")
+    );
     // The endpoint itself is read and judged call by call.
     let reply = client.call("/open", &front.reader_token(), LIST).await;
     assert_eq!(reply.status(), 200);
@@ -210,7 +215,11 @@ async fn control_plane_paths_reach_the_registry_with_credentials_untouched() {
     let mut client = Client::plain(front.plain).await;
     for (index, target) in targets.into_iter().enumerate() {
         let reply = client.ask("GET", target, &fields, b"").await;
-        assert_eq!((reply.status(), reply.text()), (200, "registry"), "{target}");
+        assert_eq!(
+            (reply.status(), reply.text()),
+            (200, "registry"),
+            "{target}"
+        );
         let call = registry.call(index).await;
         assert_eq!(call.target(), target.replace("%2f", "%2F"));
         assert_eq!(call.head.one("cookie"), Some("session=1"));
@@ -265,7 +274,10 @@ async fn before_the_first_snapshot_it_lives_and_says_what_it_waits_for() {
         let reply = client.ask("GET", target, &[], b"").await;
         assert_eq!(reply.status(), 503, "{target}");
         let text = reply.text();
-        assert!(text.contains("Gateway initializing, please wait..."), "{text}");
+        assert!(
+            text.contains("Gateway initializing, please wait..."),
+            "{text}"
+        );
         if target != "/ready" {
             assert!(reply.head.one("retry-after").is_some(), "{target}");
         }
@@ -283,7 +295,10 @@ async fn without_a_policy_nothing_is_routed_and_the_reason_is_told() {
     front.apply_snapshot([server.into_entry()].into(), None);
     let mut client = Client::plain(front.plain).await;
     let reply = client.ask("POST", "/a", &[JSON], LIST.as_bytes()).await;
-    assert_eq!((reply.status(), reply.reason().as_str()), (503, "no_policy"));
+    assert_eq!(
+        (reply.status(), reply.reason().as_str()),
+        (503, "no_policy")
+    );
     let ready = client.ask("GET", "/ready", &[], b"").await;
     assert_eq!(ready.status(), 503);
     assert!(ready.text().contains("AUTH_SERVER_URL"));
@@ -344,6 +359,9 @@ async fn both_protocols_reach_servers_over_both_listeners() {
     {
         let call = upstream.call(index).await;
         assert_eq!(call.head.one("x-forwarded-host"), Some(host));
-        assert_eq!(call.head.one("host"), Some(upstream.address().to_string().as_str()));
+        assert_eq!(
+            call.head.one("host"),
+            Some(upstream.address().to_string().as_str())
+        );
     }
 }

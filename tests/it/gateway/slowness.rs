@@ -81,21 +81,35 @@ async fn a_stalled_tls_handshake_is_closed() {
     let mut silent = Wire::new(tcp(front.tls).await);
     closed_in_time(&front, silent.rest()).await;
     let mut half = Wire::new(tcp(front.tls).await);
-    half.send([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]).await.unwrap();
+    half.send([0x16, 0x03, 0x01, 0x02, 0x00, 0x01])
+        .await
+        .unwrap();
     closed_in_time(&front, half.rest()).await;
     let mut dripping = Wire::new(tcp(front.tls).await);
-    let hello = [[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc].as_slice(), &[3; 100]];
+    let hello = [
+        [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc].as_slice(),
+        &[3; 100],
+    ];
     closed_in_time(&front, drip(&mut dripping, &hello.concat())).await;
 }
 
 #[tokio::test]
 async fn a_dripping_head_is_closed_on_the_first_and_on_a_later_request() {
     let (_upstream, front) = shortened(|limits| limits.header = millis(500)).await;
-    let head = format!("POST /a HTTP/1.1\r\nHost: localhost\r\nX-Slow: {}", "x".repeat(200));
+    let head = format!(
+        "POST /a HTTP/1.1\r\nHost: localhost\r\nX-Slow: {}",
+        "x".repeat(200)
+    );
     let mut first = Wire::new(tcp(front.plain).await);
     closed_in_time(&front, drip(&mut first, head.as_bytes())).await;
     let mut later = Client::plain(front.plain).await;
-    assert_eq!(later.ask("POST", "/a", &[JSON], LIST.as_bytes()).await.status(), 200);
+    assert_eq!(
+        later
+            .ask("POST", "/a", &[JSON], LIST.as_bytes())
+            .await
+            .status(),
+        200
+    );
     closed_in_time(&front, drip(&mut later.wire, head.as_bytes())).await;
     let mut started = Wire::new(tcp(front.plain).await);
     started.send("GET /a HTTP/1.1\r\nHo").await.unwrap();
@@ -141,7 +155,9 @@ async fn an_h2_connection_without_a_request_is_closed() {
 async fn an_h2_client_that_answers_no_ping_is_closed() {
     let (upstream, front) = shortened(|limits| limits.h2_ping = millis(300)).await;
     let mut wire = Wire::new(tcp(front.plain).await);
-    wire.send([PREFACE, EMPTY_SETTINGS, SETTINGS_ACK].concat()).await.unwrap();
+    wire.send([PREFACE, EMPTY_SETTINGS, SETTINGS_ACK].concat())
+        .await
+        .unwrap();
     closed_in_time(&front, wire.rest()).await;
     drop(upstream);
 }
@@ -151,7 +167,12 @@ async fn an_idle_connection_is_closed_and_a_used_one_stays() {
     let (_upstream, front) = shortened(|limits| limits.keep_alive = millis(500)).await;
     let mut used = Client::plain(front.plain).await;
     let mut idle = Client::plain(front.plain).await;
-    assert_eq!(idle.ask("POST", "/a", &[JSON], LIST.as_bytes()).await.status(), 200);
+    assert_eq!(
+        idle.ask("POST", "/a", &[JSON], LIST.as_bytes())
+            .await
+            .status(),
+        200
+    );
     let mut tick = interval(Duration::from_millis(100));
     let using = async {
         loop {
@@ -175,7 +196,9 @@ async fn a_stalled_body_is_answered_408_and_a_dripping_one_ends_with_its_call() 
     let front = Front::start(setup);
     front.apply([
         Server::new("/a", &upstream.url("/")).public(),
-        Server::new("/raw", &upstream.url("/")).public().passthrough(),
+        Server::new("/raw", &upstream.url("/"))
+            .public()
+            .passthrough(),
     ]);
     let fields = [JSON, ("content-length", "100")];
     for target in ["/a", "/raw/x"] {
@@ -183,14 +206,22 @@ async fn a_stalled_body_is_answered_408_and_a_dripping_one_ends_with_its_call() 
         stalled.send("POST", target, &fields, b"{").await.unwrap();
         let answered = closed_in_time(&front, stalled.wire.rest()).await;
         let answered = String::from_utf8_lossy(&answered);
-        assert!(answered.starts_with("HTTP/1.1 408 "), "{target}: {answered}");
+        assert!(
+            answered.starts_with("HTTP/1.1 408 "),
+            "{target}: {answered}"
+        );
     }
     let mut dripping = Client::plain(front.plain).await;
     dripping.send("POST", "/a", &fields, b"{").await.unwrap();
     let answered = closed_in_time(&front, drip(&mut dripping.wire, &[b' '; 90])).await;
     let answered = String::from_utf8_lossy(&answered);
     assert!(answered.starts_with("HTTP/1.1 408 "), "{answered}");
-    assert!(upstream.calls().iter().all(|call| call.body == LIST.as_bytes()));
+    assert!(
+        upstream
+            .calls()
+            .iter()
+            .all(|call| call.body == LIST.as_bytes())
+    );
 }
 
 /// A server that sends without end; it says when its client has gone.

@@ -62,7 +62,10 @@ fn bearer(front: &Front) -> String {
 async fn open(front: &Front, token: &str, method: &str, body: &str) -> Client {
     let mut client = Client::plain(front.plain).await;
     let fields = [JSON, ("authorization", token)];
-    client.send(method, "/a", &fields, body.as_bytes()).await.unwrap();
+    client
+        .send(method, "/a", &fields, body.as_bytes())
+        .await
+        .unwrap();
     assert_eq!(client.head().await.word(1), "200");
     client
 }
@@ -98,7 +101,10 @@ async fn each_event_arrives_before_the_next_is_sent_and_untouched() {
     let mut h2 = H2::tls(front.tls, "localhost").await;
     let token = bearer(&front);
     let fields = [JSON, ("authorization", token.as_str())];
-    let answer = h2.send("POST", "/a", &fields, LIST.as_bytes()).await.unwrap();
+    let answer = h2
+        .send("POST", "/a", &fields, LIST.as_bytes())
+        .await
+        .unwrap();
     let mut body = answer.into_body();
     let tell = soon(opened.recv()).await.unwrap();
     for event in events {
@@ -116,7 +122,11 @@ async fn stream_heads_are_completed_but_never_overruled() {
     let cases = [
         ("", "no", "no-cache, no-transform"),
         ("cache-control: no-store\r\n", "no", "no-store"),
-        ("X-Accel-Buffering: yes\r\n", "yes", "no-cache, no-transform"),
+        (
+            "X-Accel-Buffering: yes\r\n",
+            "yes",
+            "no-cache, no-transform",
+        ),
     ];
     for (fields, buffering, caching) in cases {
         let head = EVENTS.replace("transfer-encoding", &format!("{fields}transfer-encoding"));
@@ -182,7 +192,10 @@ async fn a_client_that_leaves_before_the_answer_ends_the_call() {
     .await;
     let front = Front::routing([Server::new("/a", &upstream.url("/")).public()]);
     let mut client = Client::plain(front.plain).await;
-    client.send("POST", "/a", &[JSON], LIST.as_bytes()).await.unwrap();
+    client
+        .send("POST", "/a", &[JSON], LIST.as_bytes())
+        .await
+        .unwrap();
     upstream.call(0).await;
     drop(client);
     let heard = tokio::time::timeout(Duration::from_secs(1), hears_gone.recv()).await;
@@ -228,7 +241,10 @@ async fn a_thousand_broken_streams_leave_nothing_behind() {
     })
     .await;
     let after = descriptors();
-    assert!(after < before + 300, "{before} descriptors before, {after} after");
+    assert!(
+        after < before + 300,
+        "{before} descriptors before, {after} after"
+    );
 }
 
 #[tokio::test]
@@ -301,7 +317,10 @@ async fn a_stream_that_opens_after_its_right_was_taken_is_closed_at_once() {
 async fn a_stream_ends_with_the_token_that_opened_it() {
     let (upstream, mut opened, _gone) = told_upstream().await;
     let front = Front::routing([Server::new("/a", &upstream.url("/"))]);
-    let short = format!("Bearer {}", front.issuer.token_until("t", ADMIN_SCOPE, NOW + 30));
+    let short = format!(
+        "Bearer {}",
+        front.issuer.token_until("t", ADMIN_SCOPE, NOW + 30)
+    );
     let mut closing = open(&front, &short, "GET", "").await;
     let _closing = soon(opened.recv()).await.unwrap();
     let mut staying = open(&front, &bearer(&front), "GET", "").await;
@@ -320,7 +339,10 @@ async fn calls_in_flight_are_not_cut_by_a_change() {
     let message = r#"{"jsonrpc":"2.0","id":"json","method":"tools/list"}"#;
     let fields = [JSON, ("authorization", token.as_str())];
     let mut client = Client::plain(front.plain).await;
-    client.send("POST", "/a", &fields, message.as_bytes()).await.unwrap();
+    client
+        .send("POST", "/a", &fields, message.as_bytes())
+        .await
+        .unwrap();
     let tell = soon(opened.recv()).await.unwrap();
     for round in 0..20 {
         let url = upstream.url(&format!("/{round}"));
@@ -329,7 +351,12 @@ async fn calls_in_flight_are_not_cut_by_a_change() {
     tell.send(Vec::new()).await.unwrap();
     let reply = client.reply("POST").await.unwrap();
     assert_eq!((reply.status(), reply.text()), (200, "{}"));
-    assert_eq!(ask(front.plain, "POST", "/a", &fields, b"{}").await.status(), 404);
+    assert_eq!(
+        ask(front.plain, "POST", "/a", &fields, b"{}")
+            .await
+            .status(),
+        404
+    );
 }
 
 #[tokio::test]

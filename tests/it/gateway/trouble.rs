@@ -27,7 +27,10 @@ async fn a_server_that_refuses_is_a_502_in_json_rpc_with_the_id() {
     drop(closed);
     let front = Front::routing([Server::new("/a", &url).public()]);
     let reply = called(&front).await;
-    assert_eq!((reply.status(), reply.reason().as_str()), (502, "upstream_connect"));
+    assert_eq!(
+        (reply.status(), reply.reason().as_str()),
+        (502, "upstream_connect")
+    );
     assert_eq!(reply.json()["id"], 1);
 }
 
@@ -35,7 +38,10 @@ async fn a_server_that_refuses_is_a_502_in_json_rpc_with_the_id() {
 async fn an_address_that_may_never_be_dialled_is_a_502() {
     let front = Front::routing([Server::new("/a", "http://169.254.169.254/").public()]);
     let reply = called(&front).await;
-    assert_eq!((reply.status(), reply.reason().as_str()), (502, "upstream_forbidden"));
+    assert_eq!(
+        (reply.status(), reply.reason().as_str()),
+        (502, "upstream_forbidden")
+    );
 }
 
 #[tokio::test]
@@ -67,8 +73,12 @@ async fn a_server_that_does_not_answer_is_a_504_after_its_time() {
     let front = Front::start(setup);
     let call_limit = Duration::from_millis(600);
     front.apply([
-        Server::new("/a", &upstream.url("/")).public().timeout(call_limit),
-        Server::new("/raw", &upstream.url("/")).public().passthrough(),
+        Server::new("/a", &upstream.url("/"))
+            .public()
+            .timeout(call_limit),
+        Server::new("/raw", &upstream.url("/"))
+            .public()
+            .passthrough(),
     ]);
     let begin = Instant::now();
     let reply = ask(front.plain, "GET", "/raw/x", &[], b"").await;
@@ -86,7 +96,8 @@ async fn a_server_that_does_not_answer_is_a_504_after_its_time() {
 #[tokio::test]
 async fn a_server_that_falls_silent_inside_an_answer_breaks_it_off() {
     let upstream = Upstream::scripted(|_, mut wire| async move {
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{";
+        let head =
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{";
         wire.send(head).await.ok()?;
         wire.rest().await;
         None
@@ -97,14 +108,18 @@ async fn a_server_that_falls_silent_inside_an_answer_breaks_it_off() {
     let front = Front::start(setup);
     front.apply([Server::new("/a", &upstream.url("/")).public()]);
     let mut client = Client::plain(front.plain).await;
-    client.send("POST", "/a", &[JSON], LIST.as_bytes()).await.unwrap();
+    client
+        .send("POST", "/a", &[JSON], LIST.as_bytes())
+        .await
+        .unwrap();
     assert!(client.reply("POST").await.is_err());
 }
 
 #[tokio::test]
 async fn an_answer_that_drips_ends_with_the_time_of_its_call() {
     let upstream = Upstream::scripted(|_, mut wire| async move {
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n";
+        let head =
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n";
         wire.send(head).await.ok()?;
         let mut tick = tokio::time::interval(Duration::from_millis(50));
         loop {
@@ -115,9 +130,14 @@ async fn an_answer_that_drips_ends_with_the_time_of_its_call() {
     .await;
     let front = Front::start(Setup::default());
     let limit = Duration::from_millis(600);
-    front.apply([Server::new("/a", &upstream.url("/")).public().timeout(limit)]);
+    front.apply([Server::new("/a", &upstream.url("/"))
+        .public()
+        .timeout(limit)]);
     let mut client = Client::plain(front.plain).await;
-    client.send("POST", "/a", &[JSON], LIST.as_bytes()).await.unwrap();
+    client
+        .send("POST", "/a", &[JSON], LIST.as_bytes())
+        .await
+        .unwrap();
     assert!(client.reply("POST").await.is_err());
 }
 
@@ -143,10 +163,16 @@ async fn an_answer_that_breaks_off_is_never_a_clean_end() {
         .await;
         let front = public(&upstream);
         let mut client = Client::plain(front.plain).await;
-        client.send("POST", "/a", &[JSON], LIST.as_bytes()).await.unwrap();
+        client
+            .send("POST", "/a", &[JSON], LIST.as_bytes())
+            .await
+            .unwrap();
         assert!(client.reply("POST").await.is_err(), "{case}");
         let mut h2 = H2::plain(front.plain).await;
-        let answer = h2.send("POST", "/a", &[JSON], LIST.as_bytes()).await.unwrap();
+        let answer = h2
+            .send("POST", "/a", &[JSON], LIST.as_bytes())
+            .await
+            .unwrap();
         assert!(soon(answer.into_body().collect()).await.is_err(), "{case}");
         // The HTTP/2 connection outlives its stream.
         assert_eq!(h2.ask("GET", "/unknown", &[], b"").await.0, 404);
@@ -199,7 +225,9 @@ async fn a_head_without_end_is_a_502() {
 async fn informational_answers_are_not_the_answer() {
     let upstream = Upstream::scripted(|_, mut wire| async move {
         wire.send("HTTP/1.1 100 Continue\r\n\r\n").await.ok()?;
-        wire.send("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n").await.ok()?;
+        wire.send("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n")
+            .await
+            .ok()?;
         wire.send(json("\"final\"")).await.ok()?;
         Some(wire)
     })
@@ -231,7 +259,10 @@ async fn what_follows_an_answer_is_never_anothers() {
 async fn a_body_where_none_may_be_is_never_anothers_answer() {
     let upstream = Upstream::scripted(|call, mut wire| async move {
         let answer = match call.method() {
-            "DELETE" => b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nstray".to_vec(),
+            "DELETE" => {
+                b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nstray"
+                    .to_vec()
+            }
             "HEAD" => json("\"stray\""),
             _ => json("\"mine\""),
         };
@@ -291,7 +322,11 @@ async fn a_kept_connection_is_reused_and_a_stale_one_costs_no_request() {
 async fn a_post_is_never_sent_twice() {
     let upstream = Upstream::scripted(|call, mut wire| async move {
         // Every second request of a connection meets its end.
-        if call.head.one("x-round").is_some_and(|round| round.ends_with(['1', '3', '5', '7', '9'])) {
+        if call
+            .head
+            .one("x-round")
+            .is_some_and(|round| round.ends_with(['1', '3', '5', '7', '9']))
+        {
             return None;
         }
         wire.send(json("{}")).await.ok()?;
@@ -310,7 +345,10 @@ async fn a_post_is_never_sent_twice() {
         assert!(matches!(reply.status(), 200 | 502));
     }
     let calls = upstream.calls();
-    let rounds: Vec<_> = calls.iter().filter_map(|call| call.head.one("x-round")).collect();
+    let rounds: Vec<_> = calls
+        .iter()
+        .filter_map(|call| call.head.one("x-round"))
+        .collect();
     let expected: Vec<_> = (0..40).map(|round: u32| round.to_string()).collect();
     assert_eq!(rounds, expected);
 }
@@ -318,7 +356,9 @@ async fn a_post_is_never_sent_twice() {
 #[tokio::test]
 async fn a_connection_that_is_reset_is_seen_as_such() {
     let upstream = Upstream::scripted(|_, mut wire| async move {
-        wire.send([EVENTS.as_bytes(), &chunk("data: 1\n\n")].concat()).await.ok()?;
+        wire.send([EVENTS.as_bytes(), &chunk("data: 1\n\n")].concat())
+            .await
+            .ok()?;
         None
     })
     .await;
@@ -367,7 +407,10 @@ async fn a_certificate_that_is_not_trusted_is_a_502() {
     let access = front.gateway.table().unwrap().access().cloned();
     front.apply_snapshot([entry].into(), access);
     let reply = called(&front).await;
-    assert_eq!((reply.status(), reply.reason().as_str()), (502, "upstream_tls"));
+    assert_eq!(
+        (reply.status(), reply.reason().as_str()),
+        (502, "upstream_tls")
+    );
     let plain = TcpStream::connect(server.address()).await;
     assert!(plain.is_ok());
 }

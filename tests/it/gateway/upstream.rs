@@ -52,11 +52,17 @@ struct Shared {
 impl Upstream {
     /// For each request, its body read: the script answers on the wire and gives it back if more
     /// may come on it.
-    pub(crate) async fn scripted<F>(script: impl Fn(Call, Wire) -> F + Send + Sync + 'static) -> Self
+    pub(crate) async fn scripted<F>(
+        script: impl Fn(Call, Wire) -> F + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = Option<Wire>> + Send + 'static,
     {
-        Self::start(true, Box::new(move |call, wire| Box::pin(script(call, wire)))).await
+        Self::start(
+            true,
+            Box::new(move |call, wire| Box::pin(script(call, wire))),
+        )
+        .await
     }
 
     /// The same with the body still on the wire.
@@ -66,7 +72,11 @@ impl Upstream {
     where
         F: Future<Output = Option<Wire>> + Send + 'static,
     {
-        Self::start(false, Box::new(move |call, wire| Box::pin(script(call, wire)))).await
+        Self::start(
+            false,
+            Box::new(move |call, wire| Box::pin(script(call, wire))),
+        )
+        .await
     }
 
     /// Answers everything with the same bytes and keeps the connection.
@@ -206,12 +216,7 @@ pub(crate) const EVENTS: &str =
 /// One chunk of a chunked body.
 pub(crate) fn chunk(data: impl AsRef<[u8]>) -> Vec<u8> {
     let data = data.as_ref();
-    [
-        format!("{:x}\r\n", data.len()).as_bytes(),
-        data,
-        b"\r\n",
-    ]
-    .concat()
+    [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat()
 }
 
 /// A port at which connections are neither accepted nor refused: its queue is full.

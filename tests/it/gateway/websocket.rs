@@ -101,11 +101,19 @@ async fn a_tunnel_needs_a_token_and_every_right() {
     let reader = format!("Bearer {}", front.reader_token());
     for (token, status) in [("Bearer bad", 401), (reader.as_str(), 403)] {
         let fields = [&ASKING[..], &[("authorization", token)]].concat();
-        assert_eq!(ask(front.plain, "GET", "/a", &fields, b"").await.status(), status);
+        assert_eq!(
+            ask(front.plain, "GET", "/a", &fields, b"").await.status(),
+            status
+        );
     }
     let elsewhere = bearer(&front);
     let fields = [&ASKING[..], &[("authorization", elsewhere.as_str())]].concat();
-    assert_eq!(ask(front.plain, "GET", "/a/sub", &fields, b"").await.status(), 404);
+    assert_eq!(
+        ask(front.plain, "GET", "/a/sub", &fields, b"")
+            .await
+            .status(),
+        404
+    );
     assert!(upstream.calls().is_empty());
 }
 
@@ -145,7 +153,11 @@ async fn a_101_that_was_not_asked_for_or_not_for_websocket_is_a_502() {
         let upstream = Upstream::answering(fake).await;
         let front = Front::routing([Server::new("/a", &upstream.url("/")).public()]);
         let reply = ask(front.plain, "GET", "/a", &ASKING, b"").await;
-        assert_eq!((reply.status(), reply.reason().as_str()), (502, "upstream_protocol"), "{fake}");
+        assert_eq!(
+            (reply.status(), reply.reason().as_str()),
+            (502, "upstream_protocol"),
+            "{fake}"
+        );
     }
     let upstream = Upstream::answering(SWITCHING).await;
     let front = Front::routing([Server::new("/a", &upstream.url("/")).public()]);
@@ -160,11 +172,26 @@ async fn a_101_that_was_not_asked_for_or_not_for_websocket_is_a_502() {
 async fn an_upgrade_with_a_body_or_another_method_is_refused() {
     let upstream = Upstream::ready().await;
     let front = Front::routing([Server::new("/a", &upstream.url("/")).public().passthrough()]);
-    let reply = ask(front.plain, "GET", "/a", &ASKING, b"GET /x HTTP/1.1\r\n\r\n").await;
+    let reply = ask(
+        front.plain,
+        "GET",
+        "/a",
+        &ASKING,
+        b"GET /x HTTP/1.1\r\n\r\n",
+    )
+    .await;
     assert_eq!(reply.status(), 400);
     let chunked = [&ASKING[..], &[("transfer-encoding", "chunked")]].concat();
-    assert_eq!(ask(front.plain, "GET", "/a", &chunked, b"0\r\n\r\n").await.status(), 400);
-    assert_eq!(ask(front.plain, "POST", "/a", &ASKING, b"").await.status(), 400);
+    assert_eq!(
+        ask(front.plain, "GET", "/a", &chunked, b"0\r\n\r\n")
+            .await
+            .status(),
+        400
+    );
+    assert_eq!(
+        ask(front.plain, "POST", "/a", &ASKING, b"").await.status(),
+        400
+    );
     assert!(upstream.calls().is_empty());
 }
 
@@ -173,9 +200,21 @@ async fn other_upgrades_are_ignored() {
     let upstream = Upstream::ready().await;
     let front = Front::routing([Server::new("/a", &upstream.url("/")).public()]);
     for fields in [
-        [("connection", "upgrade, http2-settings"), ("upgrade", "h2c"), ("http2-settings", "AAMAAABk")],
-        [("connection", "upgrade"), ("upgrade", "TLS/1.0"), ("x-a", "b")],
-        [("connection", "close"), ("upgrade", "websocket"), ("x-a", "b")],
+        [
+            ("connection", "upgrade, http2-settings"),
+            ("upgrade", "h2c"),
+            ("http2-settings", "AAMAAABk"),
+        ],
+        [
+            ("connection", "upgrade"),
+            ("upgrade", "TLS/1.0"),
+            ("x-a", "b"),
+        ],
+        [
+            ("connection", "close"),
+            ("upgrade", "websocket"),
+            ("x-a", "b"),
+        ],
     ] {
         let reply = ask(front.plain, "GET", "/a", &fields, b"").await;
         assert_eq!(reply.status(), 200);
@@ -232,7 +271,10 @@ async fn the_registrys_websockets_pass_too() {
     front.apply([]);
     let mut client = Client::plain(front.plain).await;
     let fields = [&ASKING[..], &[("cookie", "session=1")]].concat();
-    client.send("GET", "/ws/health", &fields, b"").await.unwrap();
+    client
+        .send("GET", "/ws/health", &fields, b"")
+        .await
+        .unwrap();
     assert_eq!(client.head().await.word(1), "101");
     echoes(&mut client, "hello").await;
     assert_eq!(registry.only_call().head.one("cookie"), Some("session=1"));

@@ -60,7 +60,10 @@ impl Head {
     #[track_caller]
     pub(crate) fn one(&self, name: &str) -> Option<&str> {
         let all = self.all(name);
-        assert!(all.len() <= 1, "{name} stands there more than once: {all:?}");
+        assert!(
+            all.len() <= 1,
+            "{name} stands there more than once: {all:?}"
+        );
         all.first().copied()
     }
 
@@ -90,11 +93,6 @@ impl Wire {
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.io.write_all(bytes.as_ref()).await?;
         self.io.flush().await
-    }
-
-    /// Ends our half.
-    pub(crate) async fn shut(&mut self) -> io::Result<()> {
-        self.io.shutdown().await
     }
 
     /// Reads more; false at the end.
