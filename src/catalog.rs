@@ -1,15 +1,24 @@
 //! The seam between control plane and data plane: one immutable [`Snapshot`], one revision.
 //!
 //! The registry publishes ([`publish`]), in process or over `GET /api/gateway/watch` ([`wire`]); a
-//! gateway follows ([`follow`]) and keeps the last good snapshot on disk ([`disk`]). Nothing here
+//! gateway follows (`follow`) and keeps the last good snapshot on disk ([`disk`]). Nothing here
 //! may import the store or an HTTP framework's routes.
 //!
 //! # Why
 //! A gateway must never need the registry alive, and must never see half a change. So all that it
 //! needs is one value, replaced as a whole, with a number that only grows.
 
+pub mod disk;
+#[cfg(feature = "gateway")]
+pub mod follow;
 pub mod publish;
+#[cfg(test)]
+mod samples;
 pub mod snapshot;
+pub mod wire;
 
+pub use disk::Disk;
+#[cfg(feature = "gateway")]
+pub use follow::Follower;
 pub use publish::{Publisher, SnapshotSink};
-pub use snapshot::{SessionKey, Snapshot};
+pub use snapshot::{Access, SessionKey, Snapshot};

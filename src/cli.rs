@@ -23,10 +23,7 @@ pub const EXIT_USAGE: u8 = 2;
 #[command(name = "mcp", version, long_about = ABOUT, after_long_help = MORE, after_help = SHORT_MORE)]
 pub struct Cli {
     /// What this process is [env: MCP_MODE] [default: full]
-    ///
-    /// full is registry, UI and gateway in one process; registry is registry and UI; gateway is the
-    /// front door alone, following REGISTRY_API_URL.
-    #[arg(long, global = true, value_enum, hide_possible_values = false)]
+    #[arg(long, global = true, value_enum)]
     pub mode: Option<Mode>,
     /// Settings that hold for every command.
     #[command(flatten)]
@@ -39,7 +36,7 @@ pub struct Cli {
 /// Settings that are made on the command line.
 #[derive(Clone, Debug, Default, Args)]
 pub struct SettingsArgs {
-    /// Read settings from this TOML file; the environment and flags go before it
+    /// Read settings from this TOML file; the environment and flags override it
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Serve TLS with certificates of our own making [env: SSL_DEV]
@@ -137,10 +134,7 @@ pub struct CertsArgs {
     /// One more name or IP address in the certificate; may be given several times
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub name: Vec<String>,
-    /// How long the certificate is good for
-    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=825))]
-    pub days: u32,
-    /// Replace what is there
+    /// Make a new certificate even if the one that is there still serves; the CA stays
     #[arg(long)]
     pub force: bool,
     /// Say how to trust the CA (browser, curl, Node.js, OpenSSL)
@@ -182,9 +176,9 @@ pub fn environment() -> Vec<(String, String)> {
 const ABOUT: &str = "\
 Registers, guards and routes MCP servers.
 
-One executable is the registry (definitions, REST API, web UI), the gateway (TLS, who is calling, may
-they, streaming to the MCP servers), or both. Without a command it runs the mode until it is told to
-stop: the first SIGTERM or Ctrl-C lets open requests finish, the second stops at once.";
+One executable is the registry (definitions, REST API, web UI), the gateway (TLS, who is calling, \
+may they, streaming to the MCP servers), or both. Without a command it runs the mode until it is \
+told to stop: the first SIGTERM or Ctrl-C lets open requests finish, the second stops at once.";
 
 const SHORT_MORE: &str = "`mcp --help` has examples, the environment and exit codes.";
 

@@ -7,6 +7,11 @@
 //! Start reading at [`load()`]; `schema` knows the keys, `layers` reads the sources, `checks` holds
 //! what may not be combined.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "the whole is put together and checked here"
+)]
+
 pub mod auth;
 pub mod catalog;
 mod checks;

@@ -8,9 +8,13 @@
 //! certificates.
 
 pub mod accept;
+pub mod dev_ca;
 pub mod dial;
 pub mod guard;
 pub mod idle_io;
 pub mod listen;
+#[cfg(any(feature = "gateway", feature = "examples"))]
+pub mod outbound;
 pub mod roots;
 pub mod systemd;
+pub mod tls;

@@ -2,9 +2,27 @@
 //!
 //! A change, its revision and its audit entry are one transaction ([`Transaction`]). SQLite is the
 //! default, PostgreSQL serves several replicas; one contract suite holds both to the same promises.
-//! Nothing outside this module names a driver.
+//! Nothing outside this module names a driver, and no secret reaches the disk unsealed ([`seal`]).
+//!
+//! Start with [`open()`]. The statements, shared by both databases, are in `unit`; `sqlite` and
+//! `postgres` know connections, locking and what can go wrong with them.
+
+use std::path::Path;
 
 use async_trait::async_trait;
+
+#[cfg(test)]
+mod contract;
+mod open;
+#[cfg(feature = "postgres")]
+mod postgres;
+pub mod seal;
+mod sql;
+mod sqlite;
+mod unit;
+
+pub use open::{OpenError, open};
+pub use seal::Sealer;
 
 use crate::domain::ids::{ClusterId, Revision, TokenId};
 use crate::domain::path::ServerPath;
@@ -22,10 +40,18 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn read(&self) -> Result<Box<dyn Transaction + '_>, Error>;
 
     /// Resolves when another process may have changed the database; never, where none can.
+    ///
+    /// For one waiter at a time. Safe to drop: what was not answered is answered by the next call.
     async fn changed_elsewhere(&self);
 
     /// Whether several processes may share the database.
     fn is_shared(&self) -> bool;
+
+    /// Writes a consistent copy to a new file while work goes on.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] where the database has its own tool for it: `pg_dump` with PostgreSQL.
+    async fn backup(&self, target: &Path) -> Result<(), Error>;
 
     /// Ends all connections; with SQLite after a checkpoint.
     async fn close(&self);
@@ -46,10 +72,17 @@ pub trait Transaction: Send {
     fn keys(&mut self) -> &mut dyn KeyRepository;
     /// What was imported from files.
     fn imports(&mut self) -> &mut dyn ImportRepository;
+    /// Local users.
+    fn users(&mut self) -> &mut dyn UserRepository;
     /// Who changed what.
     fn audit(&mut self) -> &mut dyn AuditRepository;
     /// Makes everything durable. `Bump::Yes` counts the revision up in the same transaction and
     /// wakes other replicas; the answer is the revision that now holds.
+    ///
+    /// # Errors
+    /// Nothing happened, except after [`Error::Unavailable`], whose source says when that is not
+    /// known (the connection was lost on the way): read before trying again. A transaction in
+    /// which a statement failed or was cancelled does not commit.
     async fn commit(self: Box<Self>, bump: Bump) -> Result<Revision, Error>;
 }
 
@@ -192,6 +225,32 @@ pub trait ImportRepository: Send {
     async fn keep(&mut self, file: &ImportedFile) -> Result<(), Error>;
 }
 
+/// A local user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredUser {
+    /// The login name.
+    pub username: String,
+    /// PHC string of the password's hash.
+    pub password_hash: Secret<String>,
+    /// Groups the user belongs to.
+    pub groups: Vec<String>,
+    /// May not log in.
+    pub disabled: bool,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Local users.
+#[async_trait]
+pub trait UserRepository: Send {
+    /// One, by name.
+    async fn find(&mut self, username: &str) -> Result<Option<StoredUser>, Error>;
+    /// All, by name.
+    async fn list(&mut self) -> Result<Vec<StoredUser>, Error>;
+    /// Adds one or replaces the one of that name.
+    async fn upsert(&mut self, user: &StoredUser) -> Result<(), Error>;
+}
+
 /// One audit entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
@@ -250,7 +309,9 @@ pub enum Error {
     )]
     NewerSchema,
     /// A second process has it open.
-    #[error("the database is in use by another process")]
+    #[error(
+        "the database is in use by another process; stop that one, or give this one a DATA_DIR of its own"
+    )]
     InUse,
     /// Anything else.
     #[error("the database failed")]

@@ -1,8 +1,10 @@
 //! Handing a new snapshot to whoever is in this process.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use metrics::{counter, gauge};
 use tokio::sync::watch;
 
 use super::snapshot::Snapshot;
@@ -39,6 +41,9 @@ impl Publisher {
                 for sink in &self.sinks {
                     sink.apply(&snapshot);
                 }
+                if !self.sinks.is_empty() {
+                    announce(current.as_deref(), &snapshot);
+                }
                 *current = Some(snapshot);
             }
             newer
@@ -54,6 +59,40 @@ impl Publisher {
     pub fn current(&self) -> Option<Arc<Snapshot>> {
         self.current.borrow().clone()
     }
+}
+
+/// Tells the log and the metrics what gateways of this process now have. The event's name and the
+/// metrics' names are fixed.
+fn announce(old: Option<&Snapshot>, new: &Snapshot) {
+    let none = BTreeMap::new();
+    let before = old.map_or(&none, |old| &old.routes);
+    let removed = before
+        .keys()
+        .filter(|path| !new.routes.contains_key(*path))
+        .count();
+    let (mut added, mut changed) = (0_usize, 0_usize);
+    for (path, route) in &new.routes {
+        match before.get(path) {
+            None => added += 1,
+            Some(old) if !Arc::ptr_eq(old, route) && old != route => changed += 1,
+            Some(_) => {}
+        }
+    }
+    tracing::info!(
+        cluster = %new.cluster,
+        revision = new.revision.0,
+        servers = new.routes.len(),
+        added,
+        changed,
+        removed,
+        "configuration updated"
+    );
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a gauge is a float; exact up to 2^53 changes"
+    )]
+    gauge!("mcp_gateway_snapshot_revision").set(new.revision.0 as f64);
+    counter!("mcp_gateway_snapshot_applied_total").increment(1);
 }
 
 impl fmt::Debug for Publisher {

@@ -91,11 +91,7 @@ fn hosts_and_names_may_be_given_several_times() {
     else {
         panic!("not certs");
     };
-    assert_eq!(
-        (certs.name, certs.days),
-        (vec!["x".to_owned(), "y".to_owned()], 365)
-    );
-    assert!(parse(&["certs", "--days", "0"]).is_err());
+    assert_eq!(certs.name, ["x", "y"]);
 }
 
 #[test]

@@ -5,28 +5,24 @@
 
 use std::net::SocketAddr;
 
+use super::Config;
 use super::draft::Draft;
-use super::log::directives;
+use super::log::{LEVELS, directives};
 use super::parts::{Part, Parts};
 use super::tls::TlsSource;
 use super::types::{Bind, Period};
 
-#[expect(
-    clippy::disallowed_types,
-    reason = "contradictions lie between sections"
-)]
-type Whole = super::Config;
-
 /// Records every contradiction.
-pub(super) fn run(draft: &mut Draft, config: &Whole, parts: Parts) {
+pub(super) fn run(draft: &mut Draft, config: &Config, parts: Parts) {
     let listeners = listeners(config, parts);
     nothing_to_serve(draft, config, parts);
     same_address(draft, &listeners);
     beyond_loopback(draft, config, parts, &listeners);
     tls(draft, config);
     hosts(draft, config);
-    if let Err(error) = directives(&config.log.level) {
-        draft.blame("log.level", "is not a level", error.to_string());
+    any_host(draft, config, &listeners);
+    if directives(&config.log.level).is_err() {
+        draft.blame("log.level", "is not a log level", LEVELS);
     }
     if parts.has(Part::Registry) {
         tokens(draft, config);
@@ -50,7 +46,14 @@ struct Listener {
     open: bool,
 }
 
-fn listeners(config: &Whole, parts: Parts) -> Vec<Listener> {
+impl Listener {
+    /// Claims that other machines can reach what users are served.
+    fn is_exposed(&self) -> bool {
+        self.open && !self.address.ip().to_canonical().is_loopback()
+    }
+}
+
+fn listeners(config: &Config, parts: Parts) -> Vec<Listener> {
     let gateway = parts.has(Part::Gateway);
     let https = gateway && config.tls.source() != TlsSource::Off;
     [
@@ -82,7 +85,7 @@ fn listeners(config: &Whole, parts: Parts) -> Vec<Listener> {
     .collect()
 }
 
-fn nothing_to_serve(draft: &mut Draft, config: &Whole, parts: Parts) {
+fn nothing_to_serve(draft: &mut Draft, config: &Config, parts: Parts) {
     let keys = [
         "gateway.http_bind",
         "gateway.https_bind",
@@ -137,7 +140,7 @@ fn same_address(draft: &mut Draft, listeners: &[Listener]) {
     }
 }
 
-fn beyond_loopback(draft: &mut Draft, config: &Whole, parts: Parts, listeners: &[Listener]) {
+fn beyond_loopback(draft: &mut Draft, config: &Config, parts: Parts, listeners: &[Listener]) {
     let (missing, problem, remedy) = if parts.has(Part::Registry) {
         (
             config.auth.admin_password.is_none() && draft.are_sound(&["auth.admin_password"]),
@@ -153,14 +156,15 @@ fn beyond_loopback(draft: &mut Draft, config: &Whole, parts: Parts, listeners: &
             "set REGISTRY_API_TOKEN (the registry's is in `gateway-token` of its data directory) or REGISTRY_API_TOKEN_FILE, or listen at 127.0.0.1",
         )
     };
-    for listener in listeners.iter().filter(|listener| missing && listener.open) {
-        if !listener.address.ip().to_canonical().is_loopback() {
-            draft.blame(listener.key, problem, remedy);
-        }
+    for listener in listeners
+        .iter()
+        .filter(|listener| missing && listener.is_exposed())
+    {
+        draft.blame(listener.key, problem, remedy);
     }
 }
 
-fn tls(draft: &mut Draft, config: &Whole) {
+fn tls(draft: &mut Draft, config: &Config) {
     let source = config.tls.source();
     if config.tls.keyfile_password.is_some()
         && source == TlsSource::Off
@@ -188,7 +192,7 @@ fn tls(draft: &mut Draft, config: &Whole) {
     }
 }
 
-fn hosts(draft: &mut Draft, config: &Whole) {
+fn hosts(draft: &mut Draft, config: &Config) {
     let wrong_host = |host: &&String| host.contains(['/', '@', '?', '#', '*']);
     if let Some(host) = config.http.allowed_hosts.iter().find(wrong_host) {
         let problem = format!("{host:?} is not a host name");
@@ -226,6 +230,21 @@ fn hosts(draft: &mut Draft, config: &Whole) {
     }
 }
 
+/// Says once that the Host of requests is not looked at.
+fn any_host(draft: &mut Draft, config: &Config, listeners: &[Listener]) {
+    let http = &config.http;
+    let named = !http.allowed_hosts.is_empty()
+        || http.public_url.is_some()
+        || http.gateway_public_url.is_some();
+    if !named && listeners.iter().any(Listener::is_exposed) {
+        draft.warnings.push(
+            "requests for any Host are served: set ALLOWED_HOSTS or PUBLIC_URL to the names that \
+             this server has"
+                .to_owned(),
+        );
+    }
+}
+
 /// What keeps a URL from being one that a web server has.
 fn not_http(url: &url::Url) -> Option<&'static str> {
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -239,7 +258,7 @@ fn not_http(url: &url::Url) -> Option<&'static str> {
     }
 }
 
-fn following(draft: &mut Draft, config: &Whole) {
+fn following(draft: &mut Draft, config: &Config) {
     let problem = match url::Url::parse(&config.catalog.registry_api_url) {
         Ok(url) => not_http(&url),
         Err(_) => Some("is not a URL"),
@@ -260,7 +279,7 @@ fn following(draft: &mut Draft, config: &Whole) {
 /// 128 bits take at least this many characters, whatever sensible alphabet they are written in.
 const TOKEN_CHARS: usize = 24;
 
-fn tokens(draft: &mut Draft, config: &Whole) {
+fn tokens(draft: &mut Draft, config: &Config) {
     let short = config
         .catalog
         .tokens()
@@ -275,7 +294,7 @@ fn tokens(draft: &mut Draft, config: &Whole) {
     }
 }
 
-fn auth_server(draft: &mut Draft, config: &Whole) {
+fn auth_server(draft: &mut Draft, config: &Config) {
     if config.auth.server_url.is_some() {
         draft.blame(
             "auth.server_url",
@@ -295,7 +314,7 @@ fn no_zero(draft: &mut Draft, periods: &[(&str, Period)]) {
     }
 }
 
-fn no_zero_limits(draft: &mut Draft, config: &Whole) {
+fn no_zero_limits(draft: &mut Draft, config: &Config) {
     let limits = &config.gateway.limits;
     for (key, zero) in [
         ("gateway.limits.connections", limits.connections == 0),
@@ -328,7 +347,7 @@ fn no_zero_limits(draft: &mut Draft, config: &Whole) {
     }
 }
 
-fn registry_periods(config: &Whole) -> [(&'static str, Period); 4] {
+fn registry_periods(config: &Config) -> [(&'static str, Period); 4] {
     [
         ("registry.body_idle", config.registry.body_idle),
         ("catalog.heartbeat", config.catalog.heartbeat),
@@ -337,7 +356,7 @@ fn registry_periods(config: &Whole) -> [(&'static str, Period); 4] {
     ]
 }
 
-fn gateway_periods(config: &Whole) -> [(&'static str, Period); 13] {
+fn gateway_periods(config: &Config) -> [(&'static str, Period); 13] {
     let timeouts = &config.gateway.timeouts;
     [
         ("gateway.timeouts.first_byte", timeouts.first_byte),

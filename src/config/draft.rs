@@ -11,11 +11,20 @@ use super::origin::Origin;
 use super::schema::Schema;
 use super::suggest;
 
-/// One value and where it came from.
-#[derive(Clone, Debug)]
+/// One value and where it came from. The value may be a secret: `Debug` leaves it out.
+#[derive(Clone)]
 pub(super) struct Assigned {
     pub(super) value: Value,
     pub(super) origin: Origin,
+}
+
+impl std::fmt::Debug for Assigned {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_tuple("Assigned")
+            .field(&self.origin)
+            .finish()
+    }
 }
 
 /// Settings while they are being put together.

@@ -174,13 +174,13 @@ fn credentials(variables: &[(String, String)], found: &mut BTreeMap<String, Vec<
     }
 }
 
-/// Takes the one source of a key, or says that there are several.
+/// Takes the one source of a key, or says that there are several. Two names with the same text are
+/// one source; a text and a file never are.
 fn assign(draft: &mut Draft, key: &str, sources: Vec<Found>) {
-    let secret = SECRETS.contains(&key);
     let mut sources = sources.into_iter();
     let Some(first) = sources.next() else { return };
     for other in sources {
-        if secret || other.content != first.content {
+        if other.content != first.content {
             draft.mistakes.push(Mistake {
                 key: key.to_owned(),
                 value: None,

@@ -48,7 +48,6 @@ pub struct Flag {
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The settings.
-    #[expect(clippy::disallowed_types, reason = "the loader makes the whole")]
     pub config: Config,
     /// What the operator should know; to be logged once.
     pub warnings: Vec<String>,
@@ -171,7 +170,6 @@ fn token_file(draft: &mut Draft, parts: Parts) {
 
 /// Turns the values into settings. A value that does not fit is recorded and replaced by its
 /// default, so that all that do not fit are found.
-#[expect(clippy::disallowed_types, reason = "the loader makes the whole")]
 fn extract(draft: &mut Draft) -> Option<Config> {
     for _ in 0..=draft.values.len() {
         let mut figment = Figment::new();
@@ -186,7 +184,7 @@ fn extract(draft: &mut Draft) -> Option<Config> {
         match owner {
             Some(key) if draft.is_given(&key) => {
                 let remedy = default_remedy(draft, &key);
-                draft.blame(&key, problem(&error.kind), remedy);
+                draft.blame(&key, problem(&key, &error.kind), remedy);
                 draft.reset(&key);
             }
             Some(_) | None => {
@@ -194,7 +192,7 @@ fn extract(draft: &mut Draft) -> Option<Config> {
                     key: error.path.join("."),
                     value: None,
                     origin: None,
-                    problem: problem(&error.kind),
+                    problem: problem("", &error.kind),
                     remedy: "this is a mistake in the program's own defaults; report it".to_owned(),
                 });
                 return None;
@@ -205,14 +203,17 @@ fn extract(draft: &mut Draft) -> Option<Config> {
 }
 
 /// What is wrong, without the value: that is shown beside it, or hidden.
-fn problem(kind: &Kind) -> String {
+fn problem(key: &str, kind: &Kind) -> String {
     match kind {
         Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
             format!("must be {}", in_plain_words(expected))
         }
         Kind::UnknownVariant(_, known) => format!("must be one of {}", known.join(", ")),
-        Kind::ISizeOutOfRange(_) | Kind::USizeOutOfRange(_) => "is out of range".to_owned(),
-        other => format!("cannot be read: {other}"),
+        // The texts of other libraries may quote the value.
+        other => Schema::unit(key).map_or_else(
+            || format!("cannot be read: {other}"),
+            |unit| format!("must be a {unit}"),
+        ),
     }
 }
 
@@ -220,7 +221,8 @@ fn in_plain_words(expected: &str) -> &str {
     match expected {
         "a boolean" => "true or false (also 1, 0, yes, no, on, off)",
         "u16" => "a whole number from 0 to 65535",
-        "u8" | "u32" | "u64" | "usize" => "a whole number, not negative",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" => "a whole number, not negative",
         "a string" | "a borrowed string" | "path string" => "a text",
         "a sequence" => "a list",
         other => other,

@@ -60,11 +60,13 @@ pub fn directives(level: &str) -> Result<String, LevelError> {
     }
 }
 
+/// What a level may be, for people.
+pub(super) const LEVELS: &str =
+    "write error, warning, info, debug or trace, or directives such as info,mcp::gateway=debug";
+
 /// A level that is neither a known word nor filter directives.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "cannot read {0:?} as a log level: write error, warning, info, debug or trace, or directives such as \"info,mcp::gateway=debug\""
-)]
+#[error("{0:?} is not a log level: {LEVELS}")]
 pub struct LevelError(String);
 
 impl LevelError {

@@ -45,6 +45,23 @@ impl Schema {
         self.0.keys().map(String::as_str)
     }
 
+    /// What the manual says a value is, such as `duration` or `list of host names`.
+    pub(super) fn unit(key: &str) -> Option<&'static str> {
+        let (mut section, mut unit) = ("", None);
+        for line in DEFAULTS.lines() {
+            if let Some((_, facts)) = line.split_once(" | unit: ") {
+                unit = facts.split(" | ").next();
+            } else if let Some(name) = line.strip_prefix('[') {
+                section = name.trim_end_matches(']');
+            } else if let Some((name, _)) = line.split_once(" = ")
+                && key.rsplit_once('.').unwrap_or(("", key)) == (section, name)
+            {
+                return unit;
+            }
+        }
+        None
+    }
+
     pub(super) fn is_section(&self, key: &str) -> bool {
         self.keys().any(|known| {
             known
@@ -144,3 +161,6 @@ const NUMBER_LISTS: &[&str] = &["network.blocked_ports"];
 
 /// Words that are accepted in any case.
 const LOWER_CASE: &[&str] = &["log.format"];
+
+#[cfg(test)]
+mod tests;

@@ -106,7 +106,7 @@ pub async fn forward(
         &exchange.admitted.host,
         forwarded,
         exchange.record.id.header(),
-        gateway.control_token.as_ref(),
+        gateway.control_token().as_deref(),
         websocket && is_h1,
     );
     let mut request = Request::new(pipeline::stream_body(body, &context));

@@ -95,7 +95,7 @@ pub struct Gateway {
     /// The registry.
     pub control_plane: Arc<Origin>,
     /// Shown to the registry, as a header value.
-    pub control_token: Option<HeaderValue>,
+    control_token: ArcSwapOption<HeaderValue>,
     trusted: Vec<IpNet>,
     origins: Origins,
     table: ArcSwapOption<Table>,
@@ -113,11 +113,6 @@ impl Gateway {
                 Origins::new(roots).intern(&url, &UpstreamTls::default())?
             }
         };
-        let control_token = parts.gateway_token.as_ref().and_then(|token| {
-            let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).ok()?;
-            value.set_sensitive(true);
-            Some(value)
-        });
         Some(Self {
             rules: RequestRules::new(
                 &parts.http,
@@ -125,7 +120,7 @@ impl Gateway {
                 parts.machine.as_deref(),
                 parts.is_public,
             ),
-            serve_limits: serve_limits(&parts.config),
+            serve_limits: ServeLimits::new(&parts.config),
             limits: parts.config.limits,
             timeouts: parts.config.timeouts,
             access_log: parts.config.access_log,
@@ -137,7 +132,7 @@ impl Gateway {
             verifier: parts.verifier,
             tunnels: TaskTracker::new(),
             control_plane,
-            control_token,
+            control_token: ArcSwapOption::new(parts.gateway_token.as_ref().and_then(bearer)),
             trusted: if parts.http.trust_proxy_headers {
                 parts.http.trusted_proxies
             } else {
@@ -152,6 +147,16 @@ impl Gateway {
     /// The table in force; `None` before the first snapshot.
     pub fn table(&self) -> Option<Arc<Table>> {
         self.table.load_full()
+    }
+
+    /// What this gateway shows to the registry, as a header value.
+    pub fn control_token(&self) -> Option<Arc<HeaderValue>> {
+        self.control_token.load_full()
+    }
+
+    /// Shows this token to the registry from now on.
+    pub fn set_control_token(&self, token: &Secret<String>) {
+        self.control_token.store(bearer(token));
     }
 
     /// Whether what this peer says of where a request comes from is believed.
@@ -195,22 +200,10 @@ impl Gateway {
     }
 }
 
-fn serve_limits(config: &GatewayConfig) -> ServeLimits {
-    let (timeouts, limits) = (&config.timeouts, &config.limits);
-    ServeLimits {
-        first_byte: timeouts.first_byte.get(),
-        tls_handshake: timeouts.tls_handshake.get(),
-        header: timeouts.header.get(),
-        keep_alive: timeouts.keep_alive.get(),
-        write_stall: timeouts.write_stall.get(),
-        h2_ping: timeouts.h2_ping.get(),
-        header_fields: limits.header_fields,
-        head_bytes: limits
-            .header_bytes
-            .bytes()
-            .saturating_add(limits.target_bytes.bytes()),
-        h2_streams: limits.h2_streams,
-    }
+fn bearer(token: &Secret<String>) -> Option<Arc<HeaderValue>> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).ok()?;
+    value.set_sensitive(true);
+    Some(Arc::new(value))
 }
 
 fn keeps(table: &Table, stream: &Stream, now: Timestamp) -> bool {

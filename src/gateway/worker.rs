@@ -181,16 +181,12 @@ async fn take_in(
     inboxes: Arc<Vec<Inbox>>,
 ) {
     loop {
-        let (stream, peer, permit) = acceptor.accept().await;
+        let (stream, peer, permit) = acceptor.accept_detached().await;
         let Some(inbox) = inboxes
             .iter()
             .min_by_key(|inbox| inbox.open.load(Ordering::Relaxed))
         else {
             return;
-        };
-        // The socket moves to another runtime, so it leaves this one's.
-        let Ok(stream) = stream.into_std() else {
-            continue;
         };
         inbox.open.fetch_add(1, Ordering::Relaxed);
         if inbox

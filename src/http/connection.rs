@@ -1,11 +1,14 @@
 //! One client connection: what the phases may know of it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::HeaderValue;
+use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
 
 use crate::net::accept::Permit;
@@ -166,5 +169,39 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.connection.activity().end_request();
+    }
+}
+
+/// A body that keeps its connection busy until it is done with.
+#[derive(Debug)]
+pub struct BusyBody<B> {
+    body: B,
+    _busy: Busy,
+}
+
+impl<B> BusyBody<B> {
+    /// Keeps the connection busy as long as `body` lives.
+    pub const fn new(body: B, busy: Busy) -> Self {
+        Self { body, _busy: busy }
+    }
+}
+
+impl<B: Body + Unpin> Body for BusyBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

@@ -29,6 +29,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
+use crate::config::GatewayConfig;
 use crate::net::accept::Permit;
 use crate::net::idle_io::Watched;
 
@@ -53,6 +54,24 @@ pub struct ServeLimits {
     pub head_bytes: usize,
     /// Concurrent HTTP/2 streams of a connection.
     pub h2_streams: u32,
+}
+
+impl ServeLimits {
+    /// As the settings say: they hold for the front listener, the gateway's or the registry's.
+    pub fn new(config: &GatewayConfig) -> Self {
+        let (timeouts, limits) = (&config.timeouts, &config.limits);
+        Self {
+            first_byte: timeouts.first_byte.get(),
+            tls_handshake: timeouts.tls_handshake.get(),
+            header: timeouts.header.get(),
+            keep_alive: timeouts.keep_alive.get(),
+            write_stall: timeouts.write_stall.get(),
+            h2_ping: timeouts.h2_ping.get(),
+            header_fields: limits.header_fields,
+            head_bytes: limits.header_bytes.bytes().saturating_add(limits.target_bytes.bytes()),
+            h2_streams: limits.h2_streams,
+        }
+    }
 }
 
 /// A connection as the acceptor hands it over.

@@ -8,11 +8,13 @@
 //! Start reading at [`Acceptor::accept`]. The counting is in [`Admission`], one for all listeners.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 mod admission;
@@ -32,7 +34,7 @@ pub struct Apology {
 /// One listening socket with its share of the caps.
 #[derive(Debug)]
 pub struct Acceptor {
-    listener: TcpListener,
+    listener: AsyncFd<TcpListener>,
     admission: Admission,
     apology: Apology,
 }
@@ -42,8 +44,13 @@ impl Acceptor {
     ///
     /// # Errors
     /// When the runtime cannot watch the socket.
-    pub fn new(listener: std::net::TcpListener, admission: Admission) -> io::Result<Self> {
-        let listener = TcpListener::from_std(listener)?;
+    #[expect(
+        deprecated,
+        reason = "the sound replacement is an unsafe fn for types whose descriptor may change; a \
+                  TcpListener keeps its own until it is dropped, and is owned here"
+    )]
+    pub fn new(listener: TcpListener, admission: Admission) -> io::Result<Self> {
+        let listener = AsyncFd::with_interest(listener, Interest::READABLE)?;
         Ok(Self {
             listener,
             admission,
@@ -63,7 +70,7 @@ impl Acceptor {
     /// # Errors
     /// When the kernel does not say.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.listener.get_ref().local_addr()
     }
 
     /// The next connection that is within the caps, small writes undelayed; the peer's address is
@@ -72,7 +79,19 @@ impl Acceptor {
     /// Waits for as long as nobody comes; dropping the future loses no connection.
     pub async fn accept(&self) -> (TcpStream, SocketAddr, Permit) {
         loop {
-            let (stream, peer) = next(async || self.listener.accept().await).await;
+            let (stream, peer, permit) = self.accept_detached().await;
+            match TcpStream::from_std(stream) {
+                Ok(stream) => return (stream, peer, permit),
+                Err(error) => tracing::error!(error = %error, "a connection cannot be watched"),
+            }
+        }
+    }
+
+    /// As [`Acceptor::accept`], but the connection belongs to no runtime yet: for handing it to
+    /// another thread's with [`TcpStream::from_std`], without registering it twice.
+    pub async fn accept_detached(&self) -> (std::net::TcpStream, SocketAddr, Permit) {
+        loop {
+            let (stream, peer) = next(|| self.knock()).await;
             let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
             match self.admission.admit(peer.ip()) {
                 Ok(permit) => {
@@ -86,7 +105,16 @@ impl Acceptor {
         }
     }
 
-    fn turn_away(&self, stream: &TcpStream, why: TurnedAway) {
+    async fn knock(&self) -> io::Result<(std::net::TcpStream, SocketAddr)> {
+        let (stream, peer) = self
+            .listener
+            .async_io(Interest::READABLE, TcpListener::accept)
+            .await?;
+        stream.set_nonblocking(true)?;
+        Ok((stream, peer))
+    }
+
+    fn turn_away(&self, stream: &std::net::TcpStream, why: TurnedAway) {
         let words = match why {
             TurnedAway::Address => self.apology.address,
             TurnedAway::Total => self.apology.total,
@@ -99,7 +127,10 @@ impl Acceptor {
 }
 
 /// The next connection; errors of one connection are passed over, others are waited out.
-async fn next<T>(mut accept: impl AsyncFnMut() -> io::Result<T>) -> T {
+async fn next<T, F>(mut accept: impl FnMut() -> F) -> T
+where
+    F: Future<Output = io::Result<T>>,
+{
     let mut pause = Duration::ZERO;
     loop {
         match accept().await {

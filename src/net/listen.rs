@@ -233,7 +233,10 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
     use std::net::TcpStream;
+    use std::os::fd::OwnedFd;
+    use std::process::{Command, Stdio};
 
     use super::*;
 
@@ -300,6 +303,38 @@ mod tests {
         let claimed = inherited.claim_or_bind(ops_at, "OPS_BIND", "ops").unwrap();
         assert_eq!(claimed.local_addr().unwrap(), ops_at);
         assert!(inherited.unclaimed().is_empty());
+    }
+
+    /// Runs itself a second time with the socket as descriptor 3, as systemd would.
+    #[test]
+    fn a_socket_passed_by_systemd_is_found_by_its_name() {
+        if std::env::var_os("LISTEN_FDS").is_some() {
+            let names = std::env::var("LISTEN_FDNAMES").ok();
+            let mut inherited = Inherited::take(names.as_deref());
+            let listener = inherited.claim_or_bind(any(), "X", "front").unwrap();
+            listener.set_nonblocking(false).unwrap();
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"inherited").unwrap();
+            return;
+        }
+        let listener = TcpListener::bind(any()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut child = Command::new("sh")
+            .arg("-c")
+            .arg("exec 3<&0; LISTEN_FDS=1 LISTEN_PID=$$ LISTEN_FDNAMES=front exec \"$0\" --exact \"$1\"")
+            .arg(std::env::current_exe().unwrap())
+            .arg("net::listen::tests::a_socket_passed_by_systemd_is_found_by_its_name")
+            .stdin(Stdio::from(OwnedFd::from(listener)))
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut words = String::new();
+        TcpStream::connect(address)
+            .unwrap()
+            .read_to_string(&mut words)
+            .unwrap();
+        assert_eq!(words, "inherited");
+        assert!(child.wait().unwrap().success());
     }
 
     #[test]

@@ -19,11 +19,24 @@ use crate::config::log::{LevelError, LogFormat, directives};
 /// Changes the log level while the process runs.
 #[derive(Clone)]
 pub struct LevelHandle {
-    filter: reload::Handle<Targets, Registry>,
+    /// Absent when nothing listens.
+    filter: Option<reload::Handle<Targets, Registry>>,
     current: Arc<Mutex<String>>,
 }
 
 impl LevelHandle {
+    /// A level that no log follows, for tests.
+    ///
+    /// # Errors
+    /// It is not a level.
+    pub fn detached(level: &str) -> Result<Self, LevelError> {
+        targets(level)?;
+        Ok(Self {
+            filter: None,
+            current: Arc::new(Mutex::new(level.to_owned())),
+        })
+    }
+
     /// The level in force, in the words it was given in.
     pub fn current(&self) -> String {
         self.current
@@ -38,7 +51,11 @@ impl LevelHandle {
     /// It is not a level; the one in force stays.
     pub fn set(&self, level: &str) -> Result<(), LevelError> {
         let targets = targets(level)?;
-        if self.filter.reload(targets).is_ok() {
+        let taken = self
+            .filter
+            .as_ref()
+            .is_none_or(|filter| filter.reload(targets).is_ok());
+        if taken {
             level
                 .trim()
                 .clone_into(&mut self.current.lock().unwrap_or_else(PoisonError::into_inner));
@@ -66,7 +83,7 @@ pub(super) fn subscriber(
     let (filter, handle) = reload::Layer::new(targets(&config.level)?);
     let level = config.level.trim().to_owned();
     let handle = LevelHandle {
-        filter: handle,
+        filter: Some(handle),
         current: Arc::new(Mutex::new(level)),
     };
     let subscriber = tracing_subscriber::registry()

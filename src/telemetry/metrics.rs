@@ -96,7 +96,7 @@ pub fn describe() {
     );
     describe_gauge!(
         TLS_CERTIFICATE_EXPIRY_SECONDS,
-        "Unix time at which the certificate in use ends"
+        "Seconds until the certificate in use ends; negative once it has"
     );
     describe_gauge!(
         PROCESS_START_TIME_SECONDS,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::net::idle_io::Activity;
@@ -56,6 +57,7 @@ struct Table {
     seats: HashMap<u64, Seat>,
     /// Only of addresses that the per-address cap binds.
     by_address: HashMap<IpAddr, usize>,
+    said_full: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -188,13 +190,25 @@ impl Table {
             }
         }
         if !silent.is_empty() {
+            self.say_full();
             metrics::counter!("mcp_connections_evicted_total").increment(silent.len() as u64);
-            tracing::warn!(
-                connections.evicted = silent.len(),
-                "at the limit of connections; the most silent ones make room"
-            );
         }
         silent.len()
+    }
+
+    /// Logs that the house is full, at most once in ten seconds: a flood must not fill the log too.
+    fn say_full(&mut self) {
+        if self
+            .said_full
+            .is_some_and(|last| last.elapsed() < BETWEEN_WORDS)
+        {
+            return;
+        }
+        self.said_full = Some(Instant::now());
+        tracing::warn!(
+            connections.open = self.seats.len(),
+            "at the limit of connections; the most silent ones make room"
+        );
     }
 }
 
@@ -229,5 +243,7 @@ impl Drop for Permit {
 
 /// An IPv6 peer owns a /64 at least.
 const HOST_BITS_OF_ONE_PEER: u32 = 64;
+/// A warning is not repeated within this time.
+const BETWEEN_WORDS: Duration = Duration::from_secs(10);
 /// A connection without a request that spoke this recently is not silent.
 const SHORTEST_SILENCE: Duration = Duration::from_secs(1);

@@ -44,6 +44,42 @@ async fn accepted_connections_have_no_delay_keepalive_and_a_permit() {
 }
 
 #[tokio::test]
+async fn a_detached_connection_is_served_by_another_threads_runtime() {
+    let (acceptor, address) = acceptor(caps(10, 10));
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let (stream, _, permit) = acceptor.accept_detached().await;
+    let worker = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async move {
+            let mut stream = TcpStream::from_std(stream).unwrap();
+            let byte = stream.read_u8().await.unwrap();
+            stream.write_u8(byte + 1).await.unwrap();
+            drop(permit);
+        });
+    });
+    client.write_u8(6).await.unwrap();
+    assert_eq!(client.read_u8().await.unwrap(), 7);
+    worker.join().unwrap();
+    assert_eq!(acceptor.admission.open(), 0);
+}
+
+#[tokio::test]
+async fn connections_that_wait_together_are_all_accepted() {
+    let (acceptor, address) = acceptor(caps(100, 100));
+    let clients: Vec<_> = (0..20)
+        .map(|_| std::net::TcpStream::connect(address).unwrap())
+        .collect();
+    let mut accepted = Vec::new();
+    for _ in &clients {
+        accepted.push(acceptor.accept().await);
+    }
+    assert_eq!(acceptor.admission.open(), 20);
+}
+
+#[tokio::test]
 async fn an_ipv4_peer_of_a_dual_stack_listener_is_shown_as_ipv4() {
     let Ok(listener) = bind("[::]:0".parse().unwrap(), "TEST_BIND") else {
         return;
@@ -162,7 +198,7 @@ async fn running_out_of_descriptors_pauses_longer_each_time_and_then_recovers() 
         RefCell::new((0..6).map(|_| Err(exhausted())).collect());
     answers.borrow_mut().push_back(Ok(7));
     let begun = Instant::now();
-    let accepted = next(async || answers.borrow_mut().pop_front().unwrap()).await;
+    let accepted = next(|| async { answers.borrow_mut().pop_front().unwrap() }).await;
     assert_eq!(accepted, 7);
     // 50 + 100 + 200 + 400 + 500 + 500
     assert_eq!(begun.elapsed(), Duration::from_millis(1_750));
@@ -177,7 +213,7 @@ async fn a_peer_that_left_before_it_was_accepted_delays_nobody() {
     ]));
     let begun = Instant::now();
     assert_eq!(
-        next(async || answers.borrow_mut().pop_front().unwrap()).await,
+        next(|| async { answers.borrow_mut().pop_front().unwrap() }).await,
         1
     );
     assert_eq!(begun.elapsed(), Duration::ZERO);

@@ -1,0 +1,17 @@
+//! The registry over HTTP: one operation per file, the route list in [`routes`].
+//!
+//! Promises: every operation says in its signature who may call it ([`caller`]), every answer goes
+//! through [`crate::http::edge`]. Must not hold business rules: those are the use cases above.
+
+mod auth;
+mod caller;
+mod gateway;
+mod openapi;
+mod reply;
+mod routes;
+mod servers;
+mod system;
+mod tokens;
+
+pub use openapi::{openapi, openapi_json};
+pub use routes::router;

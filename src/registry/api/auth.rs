@@ -1,0 +1,7 @@
+//! `/api/auth`.
+
+pub(super) mod login;
+pub(super) mod logout;
+pub(super) mod me;
+pub(super) mod pages;
+pub(super) mod providers;

@@ -1,0 +1,49 @@
+//! `PATCH /api/servers/{id}`
+
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+
+use super::super::super::Registry;
+use super::super::super::servers::Update;
+use super::super::caller::Admin;
+use super::super::openapi::{ServerInfo, ServerDefinition};
+use super::super::reply;
+use super::path_of;
+use crate::http::Problem;
+use crate::http::body::{JSON, MERGE_PATCH, read_json};
+use crate::http::etag::IfMatch;
+
+/// Changes some fields of a server (JSON merge patch, RFC 7396), such as `{"enabled": false}`.
+///
+/// The answer is given when gateways use it.
+#[utoipa::path(
+    patch,
+    path = "/api/servers/{*id}",
+    operation_id = "patch_server",
+    tag = "servers",
+    params(
+        ("id" = String, Path, description = "path without leading slash; slashes percent-encoded or plain"),
+        ("If-Match" = Option<String>, Header, description = "the ETag that was read; another one is 412"),
+    ),
+    request_body = ServerDefinition,
+    responses(
+        (status = 200, description = "the server as stored", body = ServerInfo, headers(("ETag" = String, description = "for If-Match"))),
+        (status = 404, description = "there is no such server", body = Problem),
+        (status = 412, description = "it was changed in the meantime", body = Problem),
+        (status = 422, description = "the definition has mistakes", body = Problem),
+    ),
+)]
+pub(in super::super) async fn patch(
+    State(registry): State<Registry>,
+    Admin(user): Admin,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let path = path_of(&id)?;
+    let if_match = IfMatch::of(request.headers());
+    let body = read_json(request, &[MERGE_PATCH, JSON], registry.body_limits()).await?;
+    let stored = registry
+        .update_server(&user.actor(), path, Update::Merge(body), if_match)
+        .await?;
+    Ok(reply::server(&registry, &stored))
+}

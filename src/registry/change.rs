@@ -1,0 +1,228 @@
+//! One way for every change: unit of work with its audit entry, then the view, then the gateways,
+//! then the answer.
+//!
+//! A change runs as a task of its own, so that a client that goes away cannot leave it durable but
+//! not in use.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::health::Health;
+use super::view::{Entry, View};
+use super::{Error, Registry};
+use crate::catalog::snapshot::Access;
+use crate::domain::ids::{Revision, TokenId};
+use crate::domain::path::ServerPath;
+use crate::domain::time::Timestamp;
+use crate::store::{self, AuditEntry, Bump, StoredServer, Transaction};
+
+/// Who changes something, in which request.
+#[derive(Clone, Debug)]
+pub(super) struct Actor {
+    /// User name.
+    pub username: String,
+    /// Names the request in the audit log.
+    pub request_id: String,
+}
+
+/// One kind of change.
+#[async_trait]
+pub(super) trait Work: Send + Sync + 'static {
+    /// What the caller gets.
+    type Output: Send + 'static;
+
+    /// Does it within the transaction. May run again when somebody else was faster.
+    async fn run(
+        &self,
+        transaction: &mut dyn Transaction,
+        now: Timestamp,
+    ) -> Result<(Self::Output, Effect), Error>;
+}
+
+/// What a change means for others.
+#[derive(Debug, Default)]
+pub(super) struct Effect {
+    /// What the audit log says: action and subject. Empty: nothing has changed.
+    pub(super) audit: Vec<(&'static str, String)>,
+    /// Servers as they are now; `None` where one was removed.
+    pub(super) servers: Vec<(ServerPath, Option<StoredServer>)>,
+    /// A token that no longer counts, and when it would have ended.
+    pub(super) revoked: Option<(TokenId, Timestamp)>,
+}
+
+impl Effect {
+    fn bump(&self) -> Bump {
+        if self.servers.is_empty() && self.revoked.is_none() {
+            Bump::No
+        } else {
+            Bump::Yes
+        }
+    }
+}
+
+impl Registry {
+    /// Makes a change durable, audited and used.
+    pub(super) async fn change<W: Work>(&self, actor: &Actor, work: W) -> Result<W::Output, Error> {
+        let registry = self.clone();
+        let actor = actor.clone();
+        let task = self
+            .0
+            .tasks
+            .spawn(async move { registry.change_now(&actor, &work).await });
+        task.await
+            .map_err(|_| Error::Internal("the change ended early"))?
+    }
+
+    async fn change_now<W: Work>(&self, actor: &Actor, work: &W) -> Result<W::Output, Error> {
+        let _writing = self.0.writing.lock().await;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.try_change(actor, work).await {
+                // Another replica was faster: judge again what is there now.
+                Err(Error::Store(store::Error::Stale | store::Error::Exists))
+                    if tries < MAX_TRIES => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn try_change<W: Work>(&self, actor: &Actor, work: &W) -> Result<W::Output, Error> {
+        let now = self.0.clock.now();
+        let mut transaction = self.0.store.begin().await?;
+        let (output, effect) = work.run(&mut *transaction, now).await?;
+        if effect.audit.is_empty() {
+            return Ok(output);
+        }
+        for (action, subject) in &effect.audit {
+            let entry = AuditEntry {
+                at: now,
+                actor: actor.username.clone(),
+                action: (*action).to_owned(),
+                subject: subject.clone(),
+                request_id: actor.request_id.clone(),
+            };
+            transaction.audit().append(&entry).await?;
+        }
+        let bump = effect.bump();
+        let revision = transaction.commit(bump).await?;
+        if bump == Bump::Yes {
+            self.take_up(revision, &effect).await?;
+        }
+        for (action, subject) in &effect.audit {
+            tracing::info!(
+                audit.action = action,
+                audit.subject = subject,
+                user.name = actor.username,
+                request.id = actor.request_id,
+                revision = revision.0,
+                "changed"
+            );
+        }
+        Ok(output)
+    }
+
+    /// Puts a committed change to use.
+    async fn take_up(&self, revision: Revision, effect: &Effect) -> Result<(), Error> {
+        let view = self.view();
+        if revision.0 != view.revision.0 + 1 {
+            // Other replicas have changed something too.
+            return self.reload_locked().await;
+        }
+        let mut servers = view.servers.clone();
+        for (path, stored) in &effect.servers {
+            let before = servers.remove(path);
+            if let Some(stored) = stored {
+                let health = health_after(before.as_deref(), stored);
+                let entry = Entry::new(stored.clone(), health, before.as_deref());
+                servers.insert(path.clone(), Arc::new(entry));
+            }
+        }
+        let access = effect.revoked.as_ref().map_or_else(
+            || Arc::clone(&view.access),
+            |(id, end)| {
+                let mut access = Access::clone(&view.access);
+                let now = self.0.clock.now();
+                access.trust.revoked.retain(|_, end| *end > now);
+                access.trust.revoked.insert(id.clone(), *end);
+                Arc::new(access)
+            },
+        );
+        self.use_view(View::new(view.cluster.clone(), revision, servers, access));
+        Ok(())
+    }
+
+    /// Gateways of this process have it when this returns.
+    pub(super) fn use_view(&self, view: View) {
+        self.0.publisher.publish(Arc::new(view.snapshot()));
+        self.0.view.send_replace(Arc::new(view));
+    }
+
+    /// Reads everything again, after another process has changed it.
+    pub(super) async fn reload(&self) -> Result<(), Error> {
+        let _writing = self.0.writing.lock().await;
+        self.reload_locked().await
+    }
+
+    async fn reload_locked(&self) -> Result<(), Error> {
+        let before = self.view();
+        let mut transaction = self.0.store.read().await?;
+        let (cluster, revision) = transaction.cluster().await?;
+        if cluster == before.cluster && revision == before.revision {
+            return Ok(());
+        }
+        let view = read_view(
+            &mut *transaction,
+            Some(&before),
+            &before.access,
+            self.0.clock.now(),
+        )
+        .await?;
+        drop(transaction);
+        self.use_view(view);
+        Ok(())
+    }
+}
+
+/// The whole view from the database; keeps what is known of health, and unchanged entries.
+pub(super) async fn read_view(
+    transaction: &mut dyn Transaction,
+    before: Option<&View>,
+    access: &Access,
+    now: Timestamp,
+) -> Result<View, Error> {
+    let (cluster, revision) = transaction.cluster().await?;
+    let mut servers = BTreeMap::new();
+    for stored in transaction.servers().list().await? {
+        let path = stored.definition.path.clone();
+        let old = before.and_then(|view| view.servers.get(&path));
+        let entry = match old {
+            Some(entry) if entry.stored == stored => Arc::clone(entry),
+            old => {
+                let health = health_after(old.map(|old| &**old), &stored);
+                Arc::new(Entry::new(stored, health, old.map(|old| &**old)))
+            }
+        };
+        servers.insert(path, entry);
+    }
+    let mut access = access.clone();
+    access.trust.revoked = transaction
+        .tokens()
+        .revoked(now)
+        .await?
+        .into_iter()
+        .collect();
+    Ok(View::new(cluster, revision, servers, Arc::new(access)))
+}
+
+/// What was found at another address says nothing of this one.
+fn health_after(before: Option<&Entry>, stored: &StoredServer) -> Health {
+    before
+        .filter(|old| old.stored.definition.proxy_pass_url == stored.definition.proxy_pass_url)
+        .map(|old| old.health.clone())
+        .unwrap_or_default()
+}
+
+const MAX_TRIES: u32 = 3;

@@ -1,0 +1,43 @@
+//! What can go wrong with a use case.
+
+use crate::domain::path::ServerPath;
+use crate::domain::validate::FieldError;
+use crate::store;
+
+/// Why a use case did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such server.
+    #[error("there is no server at {0}")]
+    NoServer(ServerPath),
+    /// The path is taken.
+    #[error("there is already a server at {0}")]
+    Exists(ServerPath),
+    /// Somebody else changed it since the caller read it.
+    #[error("the server at {0} was changed in the meantime")]
+    Stale(ServerPath),
+    /// The definition has mistakes.
+    #[error("the definition has {} mistakes", .0.len())]
+    Invalid(Vec<FieldError>),
+    /// There is no such token.
+    #[error("there is no such token")]
+    NoToken,
+    /// A scope that the caller does not have.
+    #[error("the scope {0:?} is not one of yours")]
+    Scope(String),
+    /// Too many tokens.
+    #[error("the limit of {0} tokens per hour is reached")]
+    TooManyTokens(u32),
+    /// Wrong user name or password.
+    #[error("user name or password is wrong")]
+    Login,
+    /// Too many failed logins.
+    #[error("too many failed logins; try again in {0} seconds")]
+    TooManyLogins(u64),
+    /// The database.
+    #[error("the registry's database did not take part")]
+    Store(#[from] store::Error),
+    /// Something that should not happen.
+    #[error("{0}")]
+    Internal(&'static str),
+}

@@ -1,0 +1,263 @@
+//! Browser sessions: a random id in a cookie, everything else here.
+//!
+//! The database knows a session by the SHA-256 of its id; reads are answered from memory. Where
+//! other replicas share the database, what is remembered is looked up again after a moment, so that
+//! a logout there counts here.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::keys::random;
+use super::{Error, Registry};
+use crate::config::AuthConfig;
+use crate::domain::policy::ADMIN_SCOPE;
+use crate::domain::principal::{AuthMethod, Principal};
+use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
+use crate::store::{Bump, StoredSession};
+
+/// A session in use.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    pub(super) principal: Arc<Principal>,
+    pub(super) id_hash: [u8; 32],
+    /// Proves that a request comes from our own page.
+    pub(super) csrf_token: Secret<String>,
+}
+
+impl Session {
+    /// Whether this is its token, in constant time.
+    pub(super) fn has_csrf_token(&self, token: &[u8]) -> bool {
+        verify_slices_are_equal(self.csrf_token.expose().as_bytes(), token).is_ok()
+    }
+}
+
+/// What is remembered of sessions.
+pub(super) struct Sessions {
+    idle: i64,
+    max: i64,
+    /// How long a look-up holds, in seconds.
+    fresh: i64,
+    known: Mutex<HashMap<[u8; 32], Known>>,
+}
+
+struct Known {
+    session: Session,
+    created_at: Timestamp,
+    seen_at: Timestamp,
+    noted_at: Timestamp,
+    looked_up: Timestamp,
+}
+
+impl Sessions {
+    pub(super) fn new(config: &AuthConfig, shared: bool) -> Self {
+        let seconds = |period: crate::config::types::Period| {
+            i64::try_from(period.get().as_secs()).unwrap_or(i64::MAX)
+        };
+        Self {
+            idle: seconds(config.session_idle),
+            max: seconds(config.session_max),
+            fresh: if shared { 1 } else { i64::MAX },
+            known: Mutex::default(),
+        }
+    }
+
+    /// The absolute end in seconds, for the cookie.
+    pub(super) const fn max_age(&self) -> i64 {
+        self.max
+    }
+
+    fn in_force(&self, created_at: Timestamp, seen_at: Timestamp, now: Timestamp) -> bool {
+        now < seen_at.plus_seconds(self.idle) && now < created_at.plus_seconds(self.max)
+    }
+
+    /// From memory; the flag tells that its use should be noted in the database.
+    fn find(&self, id_hash: &[u8; 32], now: Timestamp) -> Option<(Session, bool)> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = known.get_mut(id_hash)?;
+        let fresh = now.unix().saturating_sub(entry.looked_up.unix()) < self.fresh;
+        if !fresh || !self.in_force(entry.created_at, entry.seen_at, now) {
+            known.remove(id_hash);
+            return None;
+        }
+        entry.seen_at = entry.seen_at.max(now);
+        let note = now >= entry.noted_at.plus_seconds(NOTE_SECONDS.min(self.idle / 2));
+        if note {
+            entry.noted_at = now;
+        }
+        Some((entry.session.clone(), note))
+    }
+
+    fn remember(&self, stored: &StoredSession, session: Session, now: Timestamp) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_KNOWN {
+            known.retain(|_, entry| self.in_force(entry.created_at, entry.seen_at, now));
+        }
+        if known.len() >= MAX_KNOWN {
+            known.clear();
+        }
+        let entry = Known {
+            session,
+            created_at: stored.created_at,
+            seen_at: now,
+            noted_at: stored.seen_at,
+            looked_up: now,
+        };
+        known.insert(stored.id_hash, entry);
+    }
+
+    fn forget(&self, id_hash: &[u8; 32]) {
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(id_hash);
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Sessions")
+            .field("idle", &self.idle)
+            .field("max", &self.max)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Registry {
+    /// Starts a session with a new id; the id goes into the cookie and nowhere else.
+    pub(super) async fn start_session(
+        &self,
+        username: &str,
+    ) -> Result<(Secret<String>, Session), Error> {
+        let id = random::<32>().map_err(|_| Error::Internal("no randomness"))?;
+        let id = Secret::new(URL_SAFE_NO_PAD.encode(id));
+        let now = self.0.clock.now();
+        let stored = StoredSession {
+            id_hash: hash(id.expose()),
+            username: username.to_owned(),
+            provider: "local".to_owned(),
+            created_at: now,
+            seen_at: now,
+        };
+        let mut transaction = self.0.store.begin().await?;
+        transaction.sessions().insert(&stored).await?;
+        transaction.commit(Bump::No).await?;
+        let session = session_of(&stored, id.expose());
+        self.0.sessions.remember(&stored, session.clone(), now);
+        Ok((id, session))
+    }
+
+    /// The session of a cookie, while it is in force.
+    pub(super) async fn session(&self, id: &str) -> Result<Option<Session>, Error> {
+        if id.len() != ID_LENGTH {
+            return Ok(None);
+        }
+        let (id_hash, now) = (hash(id), self.0.clock.now());
+        if let Some((session, note)) = self.0.sessions.find(&id_hash, now) {
+            if note {
+                self.note_use(id_hash, now);
+            }
+            return Ok(Some(session));
+        }
+        let mut transaction = self.0.store.read().await?;
+        let found = transaction.sessions().find(&id_hash).await?;
+        drop(transaction);
+        let Some(stored) = found else { return Ok(None) };
+        let in_force = self
+            .0
+            .sessions
+            .in_force(stored.created_at, stored.seen_at, now);
+        // A renamed admin's sessions end with the name.
+        if !in_force || stored.username != self.0.settings.auth.admin_user {
+            return Ok(None);
+        }
+        let session = session_of(&stored, id);
+        self.0.sessions.remember(&stored, session.clone(), now);
+        Ok(Some(session))
+    }
+
+    /// Ends a session everywhere.
+    pub(super) async fn end_session(&self, id_hash: &[u8; 32]) -> Result<(), Error> {
+        let mut transaction = self.0.store.begin().await?;
+        transaction.sessions().remove(id_hash).await?;
+        transaction.commit(Bump::No).await?;
+        self.0.sessions.forget(id_hash);
+        Ok(())
+    }
+
+    /// Beside the request: nobody waits for it.
+    fn note_use(&self, id_hash: [u8; 32], now: Timestamp) {
+        let registry = self.clone();
+        self.0.tasks.spawn(async move {
+            let noted = async {
+                let mut transaction = registry.0.store.begin().await?;
+                transaction.sessions().touch(&id_hash, now).await?;
+                transaction.commit(Bump::No).await
+            };
+            if let Err(error) = noted.await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "could not note a session's use"
+                );
+            }
+        });
+    }
+
+    /// Forgets what has ended.
+    pub(super) async fn purge(&self) -> Result<(), Error> {
+        let now = self.0.clock.now();
+        let (idle, max) = (self.0.sessions.idle, self.0.sessions.max);
+        let mut transaction = self.0.store.begin().await?;
+        transaction
+            .sessions()
+            .purge(now.plus_seconds(-idle), now.plus_seconds(-max))
+            .await?;
+        transaction
+            .tokens()
+            .purge(now.plus_seconds(-TOKEN_MEMORY))
+            .await?;
+        transaction.commit(Bump::No).await?;
+        Ok(())
+    }
+}
+
+/// The principal is the same for each request of the session; made once.
+fn session_of(stored: &StoredSession, id: &str) -> Session {
+    let name: Arc<str> = stored.username.as_str().into();
+    let csrf = digest(&SHA256, format!("csrf:{id}").as_bytes());
+    Session {
+        principal: Arc::new(Principal {
+            subject: Arc::clone(&name),
+            username: name,
+            scopes: BTreeSet::from([ADMIN_SCOPE.into()]),
+            groups: BTreeSet::from([ADMIN_SCOPE.into()]),
+            method: AuthMethod::Session,
+            client_id: None,
+            token_id: None,
+            expires_at: None,
+        }),
+        id_hash: stored.id_hash,
+        csrf_token: Secret::new(URL_SAFE_NO_PAD.encode(csrf)),
+    }
+}
+
+fn hash(id: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, id.as_bytes()).as_ref());
+    hash
+}
+
+/// Length of an id in its cookie: 256 bits in base64url.
+const ID_LENGTH: usize = 43;
+const MAX_KNOWN: usize = 10_000;
+/// A session's use is noted this often.
+const NOTE_SECONDS: i64 = 60;
+/// Ended tokens stay in their makers' lists for a week.
+const TOKEN_MEMORY: i64 = 7 * 86_400;

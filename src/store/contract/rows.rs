@@ -1,0 +1,324 @@
+//! What each repository keeps and how it refuses.
+
+use super::fixture::{Fixture, NOW, UPSTREAM_SECRET, path, server, token};
+use crate::domain::ids::TokenId;
+use crate::domain::secret::Secret;
+use crate::store::{
+    AuditEntry, Bump, Error, ImportedFile, Store, StoredServer, StoredSession, StoredUser,
+};
+
+super::on_each_database!(
+    a_server_reads_back_as_it_was_written,
+    a_taken_path_is_refused_and_the_transaction_goes_on,
+    an_update_from_an_older_version_is_stale,
+    servers_are_listed_by_the_bytes_of_their_path,
+    a_removed_server_is_gone_and_its_path_is_free,
+    tokens_are_counted_revoked_and_forgotten,
+    sessions_are_touched_ended_and_purged,
+    the_first_key_of_a_name_holds,
+    a_file_is_noted_once_with_its_last_content,
+    users_are_added_and_replaced,
+    the_audit_lists_the_newest_first,
+    no_secret_is_stored_in_the_clear,
+);
+
+async fn add(store: &dyn Store, servers: &[StoredServer]) {
+    let mut transaction = store.begin().await.unwrap();
+    for server in servers {
+        transaction.servers().insert(server).await.unwrap();
+    }
+    transaction.commit(Bump::Yes).await.unwrap();
+}
+
+async fn a_server_reads_back_as_it_was_written(fixture: &Fixture) {
+    let stored = server("/time", 1);
+    let store = fixture.open().await;
+    add(&*store, std::slice::from_ref(&stored)).await;
+    let mut reading = store.read().await.unwrap();
+    assert_eq!(
+        reading.servers().find(&path("/time")).await.unwrap(),
+        Some(stored)
+    );
+    assert_eq!(reading.servers().find(&path("/other")).await.unwrap(), None);
+}
+
+async fn a_taken_path_is_refused_and_the_transaction_goes_on(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let mut transaction = store.begin().await.unwrap();
+    transaction
+        .servers()
+        .insert(&server("/time", 1))
+        .await
+        .unwrap();
+    let again = transaction.servers().insert(&server("/time", 7)).await;
+    assert!(matches!(again, Err(Error::Exists)), "{again:?}");
+    transaction
+        .servers()
+        .insert(&server("/other", 1))
+        .await
+        .unwrap();
+    transaction.commit(Bump::Yes).await.unwrap();
+
+    let listed = store.read().await.unwrap().servers().list().await.unwrap();
+    assert_eq!(listed, [server("/other", 1), server("/time", 1)]);
+}
+
+async fn an_update_from_an_older_version_is_stale(fixture: &Fixture) {
+    let store = fixture.open().await;
+    add(&*store, &[server("/time", 1)]).await;
+    let mut next = server("/time", 2);
+    next.definition.enabled = false;
+    next.definition.headers.clear();
+
+    let mut transaction = store.begin().await.unwrap();
+    transaction.servers().update(&next).await.unwrap();
+    transaction.commit(Bump::Yes).await.unwrap();
+
+    let mut transaction = store.begin().await.unwrap();
+    for version in [0, 1, 2, 4] {
+        let late = transaction
+            .servers()
+            .update(&server("/time", version))
+            .await;
+        assert!(
+            matches!(late, Err(Error::Stale)),
+            "version {version}: {late:?}"
+        );
+    }
+    let missing = transaction.servers().update(&server("/missing", 2)).await;
+    assert!(matches!(missing, Err(Error::Stale)), "{missing:?}");
+    assert_eq!(
+        transaction.servers().find(&path("/time")).await.unwrap(),
+        Some(next)
+    );
+}
+
+async fn servers_are_listed_by_the_bytes_of_their_path(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let sorted = ["/B", "/a", "/a-b", "/a.b", "/a/b", "/a_b", "/aa", "/b"];
+    let mut servers: Vec<_> = sorted.iter().map(|at| server(at, 1)).collect();
+    servers.reverse();
+    add(&*store, &servers).await;
+
+    let listed = store.read().await.unwrap().servers().list().await.unwrap();
+    let paths: Vec<_> = listed
+        .iter()
+        .map(|server| server.definition.path.as_str())
+        .collect();
+    assert_eq!(paths, sorted);
+}
+
+async fn a_removed_server_is_gone_and_its_path_is_free(fixture: &Fixture) {
+    let store = fixture.open().await;
+    add(&*store, &[server("/time", 1)]).await;
+    let mut transaction = store.begin().await.unwrap();
+    assert!(transaction.servers().remove(&path("/time")).await.unwrap());
+    assert!(!transaction.servers().remove(&path("/time")).await.unwrap());
+    assert_eq!(
+        transaction.servers().find(&path("/time")).await.unwrap(),
+        None
+    );
+    transaction
+        .servers()
+        .insert(&server("/time", 1))
+        .await
+        .unwrap();
+}
+
+async fn tokens_are_counted_revoked_and_forgotten(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let (old, new) = (
+        token("old", "ada", NOW),
+        token("new", "ada", NOW.plus_seconds(60)),
+    );
+    let foreign = token("foreign", "grace", NOW.plus_seconds(30));
+    let mut transaction = store.begin().await.unwrap();
+    let tokens = transaction.tokens();
+    for token in [&old, &new, &foreign] {
+        tokens.insert(token).await.unwrap();
+    }
+    assert!(matches!(tokens.insert(&old).await, Err(Error::Exists)));
+    assert_eq!(tokens.find(&new.id).await.unwrap().as_ref(), Some(&new));
+    assert_eq!(
+        tokens.list(Some("ada")).await.unwrap(),
+        [new.clone(), old.clone()]
+    );
+    assert_eq!(
+        tokens.list(None).await.unwrap(),
+        [new.clone(), foreign, old.clone()]
+    );
+    assert_eq!(tokens.count_since("ada", NOW).await.unwrap(), 2);
+    assert_eq!(
+        tokens
+            .count_since("ada", NOW.plus_seconds(1))
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(tokens.count_since("nobody", NOW).await.unwrap(), 0);
+
+    let at = NOW.plus_seconds(90);
+    assert!(tokens.revoke(&new.id, at).await.unwrap());
+    assert!(!tokens.revoke(&new.id, at.plus_seconds(1)).await.unwrap());
+    assert!(!tokens.revoke(&TokenId("none".into()), at).await.unwrap());
+    assert_eq!(
+        tokens.find(&new.id).await.unwrap().unwrap().revoked_at,
+        Some(at)
+    );
+    assert_eq!(
+        tokens.revoked(at).await.unwrap(),
+        [(new.id.clone(), new.expires_at)]
+    );
+    assert_eq!(tokens.revoked(new.expires_at).await.unwrap(), []);
+
+    assert_eq!(tokens.purge(new.expires_at).await.unwrap(), 2);
+    assert_eq!(tokens.find(&old.id).await.unwrap(), None);
+    assert_eq!(tokens.list(None).await.unwrap().len(), 1);
+}
+
+async fn sessions_are_touched_ended_and_purged(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let session = |number: u8, created: i64| StoredSession {
+        id_hash: [number; 32],
+        username: "ada".to_owned(),
+        provider: "local".to_owned(),
+        created_at: NOW.plus_seconds(created),
+        seen_at: NOW.plus_seconds(created),
+    };
+    let mut transaction = store.begin().await.unwrap();
+    let sessions = transaction.sessions();
+    for (number, created) in [(1, 0), (2, 100), (3, 200)] {
+        sessions.insert(&session(number, created)).await.unwrap();
+    }
+    assert!(matches!(
+        sessions.insert(&session(1, 9)).await,
+        Err(Error::Exists)
+    ));
+    sessions
+        .touch(&[1; 32], NOW.plus_seconds(300))
+        .await
+        .unwrap();
+    sessions
+        .touch(&[1; 32], NOW.plus_seconds(250))
+        .await
+        .unwrap();
+    let seen = sessions.find(&[1; 32]).await.unwrap().unwrap();
+    assert_eq!(seen.seen_at, NOW.plus_seconds(300));
+    assert_eq!(sessions.find(&[9; 32]).await.unwrap(), None);
+
+    assert_eq!(sessions.purge(NOW.plus_seconds(150), NOW).await.unwrap(), 1);
+    assert_eq!(sessions.find(&[2; 32]).await.unwrap(), None);
+    assert_eq!(sessions.purge(NOW, NOW.plus_seconds(50)).await.unwrap(), 1);
+    assert_eq!(sessions.find(&[1; 32]).await.unwrap(), None);
+    assert!(sessions.remove(&[3; 32]).await.unwrap());
+    assert!(!sessions.remove(&[3; 32]).await.unwrap());
+}
+
+async fn the_first_key_of_a_name_holds(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let mut transaction = store.begin().await.unwrap();
+    let key = |byte: u8| Secret::new(vec![byte; 48]);
+    assert_eq!(transaction.keys().find("signing").await.unwrap(), None);
+    assert_eq!(
+        transaction.keys().keep("signing", key(1)).await.unwrap(),
+        key(1)
+    );
+    assert_eq!(
+        transaction.keys().keep("signing", key(2)).await.unwrap(),
+        key(1)
+    );
+    assert_eq!(
+        transaction.keys().keep("session", key(3)).await.unwrap(),
+        key(3)
+    );
+    transaction.commit(Bump::No).await.unwrap();
+
+    let mut reading = store.read().await.unwrap();
+    assert_eq!(reading.keys().find("signing").await.unwrap(), Some(key(1)));
+    assert_eq!(reading.keys().find("session").await.unwrap(), Some(key(3)));
+}
+
+async fn a_file_is_noted_once_with_its_last_content(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let file = |name: &str, hash: u8| ImportedFile {
+        file: name.to_owned(),
+        hash: [hash; 32],
+        path: path("/time"),
+    };
+    let mut transaction = store.begin().await.unwrap();
+    for (name, hash) in [("b.json", 1), ("a.json", 2), ("b.json", 3)] {
+        transaction.imports().keep(&file(name, hash)).await.unwrap();
+    }
+    let listed = transaction.imports().list().await.unwrap();
+    assert_eq!(listed, [file("a.json", 2), file("b.json", 3)]);
+}
+
+async fn users_are_added_and_replaced(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let user = |name: &str, hash: &str, disabled| StoredUser {
+        username: name.to_owned(),
+        password_hash: Secret::new(hash.to_owned()),
+        groups: vec!["mcp-registry-admin".to_owned(), "b".to_owned()],
+        disabled,
+        updated_at: NOW,
+    };
+    let mut transaction = store.begin().await.unwrap();
+    let users = transaction.users();
+    assert_eq!(users.find("admin").await.unwrap(), None);
+    users
+        .upsert(&user("admin", "$argon2id$1", false))
+        .await
+        .unwrap();
+    users
+        .upsert(&user("ada", "$argon2id$2", false))
+        .await
+        .unwrap();
+    users
+        .upsert(&user("admin", "$argon2id$3", true))
+        .await
+        .unwrap();
+    let admin = user("admin", "$argon2id$3", true);
+    assert_eq!(users.find("admin").await.unwrap().as_ref(), Some(&admin));
+    assert_eq!(
+        users.list().await.unwrap(),
+        [user("ada", "$argon2id$2", false), admin]
+    );
+}
+
+async fn the_audit_lists_the_newest_first(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let entry = |number: usize| AuditEntry {
+        at: NOW,
+        actor: "ada".to_owned(),
+        action: "server.create".to_owned(),
+        subject: format!("/s{number}"),
+        request_id: "r-1".to_owned(),
+    };
+    for number in 0..3 {
+        let mut transaction = store.begin().await.unwrap();
+        transaction.audit().append(&entry(number)).await.unwrap();
+        transaction.commit(Bump::No).await.unwrap();
+    }
+    let mut reading = store.read().await.unwrap();
+    assert_eq!(reading.audit().list(2).await.unwrap(), [entry(2), entry(1)]);
+    assert_eq!(reading.audit().list(9).await.unwrap().len(), 3);
+}
+
+async fn no_secret_is_stored_in_the_clear(fixture: &Fixture) {
+    let store = fixture.open().await;
+    add(&*store, &[server("/time", 1)]).await;
+    let key = b"0123456789-signing-key-material".to_vec();
+    let mut transaction = store.begin().await.unwrap();
+    transaction
+        .keys()
+        .keep("signing", Secret::new(key.clone()))
+        .await
+        .unwrap();
+    transaction.commit(Bump::No).await.unwrap();
+
+    let stored = fixture.stored_bytes().await;
+    let holds = |needle: &[u8]| stored.windows(needle.len()).any(|window| window == needle);
+    assert!(holds(b"Says the time"), "looked at the wrong bytes");
+    assert!(!holds(UPSTREAM_SECRET.as_bytes()));
+    assert!(!holds(&key));
+}

@@ -1,0 +1,5 @@
+//! The registry through its router.
+
+mod auth;
+mod import;
+mod servers;
