@@ -65,7 +65,9 @@ async fn a_call_without_a_valid_token_is_challenged_and_goes_nowhere() {
     let other = crate::support::front::Issuer::new();
     let foreign = format!("Bearer {}", other.token("t", ADMIN_SCOPE));
     let good = front.token();
-    let tampered = format!("Bearer {}A", good.get(..good.len() - 1).unwrap());
+    let (signed, signature) = good.rsplit_once('.').unwrap();
+    let turned: String = signature.chars().rev().collect();
+    let tampered = format!("Bearer {signed}.{turned}");
     for (value, challenge) in [
         (None, "Bearer"),
         (Some("Bearer nonsense"), "Bearer error=\"invalid_token\""),
