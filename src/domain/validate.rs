@@ -385,7 +385,11 @@ fn unknown(fields: &mut Fields<'_>, source: Source) -> Vec<String> {
         } else if source == Source::File {
             ignored.push(name);
         } else {
-            wrong_name(fields, &name, format!("is not a field of a server definition{}", hint(&name)));
+            wrong_name(
+                fields,
+                &name,
+                format!("is not a field of a server definition{}", hint(&name)),
+            );
         }
     }
     ignored
@@ -412,7 +416,15 @@ fn hint(name: &str) -> &'static str {
     }
 }
 
-const SECRETIVE: &[&str] = &["auth", "credential", "header", "key", "pass", "secret", "token"];
+const SECRETIVE: &[&str] = &[
+    "auth",
+    "credential",
+    "header",
+    "key",
+    "pass",
+    "secret",
+    "token",
+];
 
 /// Kept by the registry itself; in a written body they are ignored.
 const READ_ONLY: &[&str] = &[
