@@ -1,8 +1,86 @@
-//! Composition root.
+//! Composition root: from the command line to a running process, and to its end.
+//!
+//! [`main`] parses and dispatches; [`run`] starts the parts of a mode and waits; [`assemble`] is the
+//! only place that knows whether a gateway's registry is in this process or elsewhere.
 
+mod assemble;
+mod commands;
+pub mod health;
+mod lifecycle;
+mod listeners;
+pub mod mode;
+pub mod ops;
+pub mod readiness;
+mod run;
+
+use std::io::Write as _;
 use std::process::ExitCode;
 
-/// Runs the program.
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use crate::cli::{Cli, Command, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, environment};
+
+/// Runs the program: parses, dispatches, prints the chain of causes of a failure.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A broken pipe while printing help is nobody's trouble.
+            let _ = error.print();
+            let asked = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            );
+            return ExitCode::from(if asked { EXIT_OK } else { EXIT_USAGE });
+        }
+    };
+    let env = environment();
+    let outcome = match &cli.command {
+        None => run::run(&cli, env),
+        Some(Command::Server(args)) => commands::server(args),
+        Some(Command::Config(command)) => commands::config(&cli, *command, env),
+        Some(Command::Health(args)) => commands::health(&cli, args, env),
+        Some(Command::Certs(args)) => commands::certs(&cli, args, env),
+        Some(Command::Openapi) => commands::openapi(),
+        Some(Command::Admin(command)) => commands::admin(&cli, *command, env),
+        Some(Command::Completions { shell }) => commands::completions(*shell),
+    };
+    match outcome {
+        Ok(()) => ExitCode::from(EXIT_OK),
+        Err(failure) => {
+            say_error(&failure.to_string());
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// Why the program ends otherwise than asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Wrong usage or configuration; the text lists everything.
+    #[error("{0}")]
+    Usage(String),
+    /// Anything else.
+    #[error("error: {0:#}")]
+    Other(#[from] anyhow::Error),
+}
+
+impl Failure {
+    const fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => EXIT_USAGE,
+            Self::Other(_) => EXIT_FAILURE,
+        }
+    }
+}
+
+/// Prints to standard output; a closed pipe is no failure.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints to standard error.
+pub(crate) fn say_error(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

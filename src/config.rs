@@ -3,16 +3,37 @@
 //! Lowest first: `defaults.toml` (compiled in, the manual of every key), the file named by
 //! `--config`, the environment, flags. [`Config`] as a whole is seen only by `app`; each part takes
 //! its own section.
+//!
+//! Start reading at [`load()`]; `schema` knows the keys, `layers` reads the sources, `checks` holds
+//! what may not be combined.
+
+#![expect(
+    clippy::disallowed_types,
+    reason = "the whole is put together and checked here"
+)]
 
 pub mod auth;
 pub mod catalog;
+mod checks;
+mod draft;
 pub mod gateway;
 pub mod http;
+mod layers;
+pub mod load;
 pub mod log;
+pub mod metrics;
+pub mod mistake;
+pub mod names;
 pub mod network;
+pub mod oidc;
 pub mod ops;
+pub mod origin;
+pub mod parts;
 pub mod registry;
+mod schema;
+mod show;
 pub mod store;
+mod suggest;
 pub mod tls;
 pub mod types;
 
@@ -20,12 +41,20 @@ pub use auth::AuthConfig;
 pub use catalog::CatalogConfig;
 pub use gateway::GatewayConfig;
 pub use http::HttpConfig;
+pub use load::{Flag, Loaded, Sources, load};
 pub use log::LogConfig;
+pub use metrics::MetricsConfig;
+pub use mistake::{Errors, Mistake};
 pub use network::NetworkConfig;
+pub use oidc::OidcConfig;
 pub use ops::OpsConfig;
+pub use origin::Origin;
+pub use parts::{Part, Parts};
 pub use registry::RegistryConfig;
+pub use schema::DEFAULTS;
+pub use show::check;
 pub use store::StoreConfig;
-pub use tls::TlsConfig;
+pub use tls::{TlsConfig, TlsMode, TlsSource};
 
 use std::path::PathBuf;
 
@@ -47,6 +76,10 @@ pub struct Config {
     pub store: StoreConfig,
     /// Identity.
     pub auth: AuthConfig,
+    /// An external identity provider.
+    pub oidc: OidcConfig,
+    /// The separate metrics service.
+    pub metrics: MetricsConfig,
     /// Certificates of the front listener.
     pub tls: TlsConfig,
     /// What both web edges share: hosts, origins, public URLs, trusted proxies.

@@ -1,1 +1,34 @@
-//! gateway
+//! The data plane: one front door for MCP traffic and the registry.
+//!
+//! Promises: it routes by the last snapshot it was given and never needs the registry; what it
+//! authorises is byte for byte what it forwards; nothing that streams is buffered or cut. It must
+//! not touch a database, nor hold a snapshot while something streams.
+//!
+//! Start at [`pipeline`]: the phases of one request, in order. [`worker`] the threads, [`table`] the routes, [`upstream`] the way out.
+
+pub mod account;
+pub mod admit;
+pub mod body;
+pub mod control;
+pub mod head;
+pub mod message;
+pub mod origin;
+pub mod pipeline;
+pub mod prepare;
+pub mod reason;
+pub mod reply;
+pub mod respond;
+pub mod server_call;
+pub mod service;
+pub mod shared;
+pub mod streams;
+pub mod table;
+pub mod target;
+pub mod tunnel;
+pub mod upstream;
+pub mod usage;
+pub mod worker;
+
+pub use self::origin::LocalPeer;
+pub use self::shared::{ControlPlane, Gateway, Parts};
+pub use self::worker::{Listener, Start, Threads};

@@ -29,7 +29,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::error::Error;
 pub use self::files::Error as FileError;
-pub use self::open::{OpenError, Parts, Settings, reset_admin_password};
+pub use self::open::{OpenError, Parts, Settings, gateway_token, reset_admin_password};
 use crate::auth::gateway_token::GatewayTokens;
 use crate::auth::verify::Verifier;
 use crate::catalog::Publisher;

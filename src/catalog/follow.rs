@@ -23,13 +23,16 @@ mod pace;
 mod poll;
 mod report;
 mod session;
+mod token;
 mod trouble;
 mod watch;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use reqwest::Client;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -42,6 +45,7 @@ use crate::domain::secret::Secret;
 use crate::domain::time::{Clock, Timestamp};
 
 use session::Session;
+use token::Token;
 
 /// Who follows: what the registry is told in reports, and what polled definitions leave open.
 #[derive(Clone, Debug)]
@@ -68,14 +72,18 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Follower {
     urls: Urls,
-    token: Option<Secret<String>>,
+    token: Token,
     poll_interval: Duration,
     heartbeat: Duration,
     limit: usize,
+    /// How long the registry may take to answer.
+    answer_limit: Duration,
     identity: Identity,
     client: Client,
     publisher: Arc<Publisher>,
-    disk: Option<Arc<Disk>>,
+    disk: ArcSwapOption<Disk>,
+    /// Where to keep snapshots when there is another token.
+    kept_in: Option<PathBuf>,
     clock: Clock,
     /// When the registry last confirmed what is in use; 0: never.
     confirmed_at: AtomicI64,
@@ -92,7 +100,8 @@ struct Urls {
 
 impl Follower {
     /// With a client that carries the trusted roots. Redirects are refused or followed as the
-    /// client says; its own time-outs should be longer than those here.
+    /// client says; its own time-outs should be longer than those here. Where the settings name a
+    /// token file, it is read as soon as it is there, and again when the registry refuses the token.
     ///
     /// # Errors
     /// When the registry's address is not one.
@@ -107,23 +116,43 @@ impl Follower {
         meters::describe();
         Ok(Self {
             urls: Urls::of(&config.registry_api_url)?,
-            token: config.token.as_ref().and_then(shown_token),
+            token: Token::new(config.token.as_ref(), config.token_file.clone()),
             poll_interval: config.poll_interval.get().max(SHORTEST_POLL),
             heartbeat: config.heartbeat.get(),
             limit: config.snapshot_bytes.bytes(),
+            answer_limit: ANSWER_LIMIT,
             identity,
             client,
             publisher,
-            disk: disk.map(Arc::new),
+            disk: ArcSwapOption::new(disk.map(Arc::new)),
+            kept_in: None,
             clock,
             confirmed_at: AtomicI64::new(0),
         })
     }
 
+    /// Keeps snapshots in this file, from now on or, where the token is still to come, from then on.
+    #[must_use]
+    pub fn keep_in(mut self, file: PathBuf) -> Self {
+        if let Some(token) = self.token() {
+            let disk = Disk::new(&file, token, self.limit);
+            self.disk.store(Some(Arc::new(disk)));
+        }
+        self.kept_in = Some(file);
+        self
+    }
+
+    /// The token that is shown now.
+    pub fn token(&self) -> Option<Secret<String>> {
+        self.token.shown()
+    }
+
     /// Publishes the snapshot on disk, if there is a good one: to be called before the first
     /// connection is accepted. Blocks for the time of reading the file.
     pub fn restore(&self) -> bool {
-        let Some(disk) = &self.disk else { return false };
+        let Some(disk) = self.disk.load_full() else {
+            return false;
+        };
         match disk.load() {
             Ok(Some(disk::Kept {
                 snapshot,
@@ -159,10 +188,19 @@ impl Follower {
                 meters::age(self),
             )
         };
-        tokio::join!(
-            stop.run_until_cancelled(work),
-            keep::run(self.disk.clone(), self.publisher.subscribe(), &stop),
-        );
+        tokio::join!(stop.run_until_cancelled(work), keep::run(self, &stop),);
+    }
+
+    /// Looks for a newer token in its file; whether there is one.
+    async fn renew_token(&self) -> bool {
+        let Some(token) = self.token.renew().await else {
+            return false;
+        };
+        if let Some(file) = &self.kept_in {
+            let disk = Disk::new(file, token, self.limit);
+            self.disk.store(Some(Arc::new(disk)));
+        }
+        true
     }
 
     fn current(&self) -> Option<Arc<Snapshot>> {
@@ -210,16 +248,7 @@ fn sibling(servers: &Url, name: &str) -> Option<Url> {
     Some(url)
 }
 
-/// The first of a comma list: the newest, during rotation.
-fn shown_token(tokens: &Secret<String>) -> Option<Secret<String>> {
-    let first = tokens
-        .expose()
-        .split(',')
-        .map(str::trim)
-        .find(|token| !token.is_empty())?;
-    Some(Secret::new(first.to_owned()))
-}
-
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const SHORTEST_POLL: Duration = Duration::from_millis(100);
 
 #[cfg(test)]

@@ -25,7 +25,10 @@ pub struct Publisher {
 impl Publisher {
     /// With the gateways of this process.
     pub fn new(sinks: Vec<Arc<dyn SnapshotSink>>) -> Self {
-        Self { sinks, current: watch::Sender::new(None) }
+        Self {
+            sinks,
+            current: watch::Sender::new(None),
+        }
     }
 
     /// Replaces the snapshot. One that is not newer, within the same cluster, is ignored.
@@ -63,7 +66,10 @@ impl Publisher {
 fn announce(old: Option<&Snapshot>, new: &Snapshot) {
     let none = BTreeMap::new();
     let before = old.map_or(&none, |old| &old.routes);
-    let removed = before.keys().filter(|path| !new.routes.contains_key(*path)).count();
+    let removed = before
+        .keys()
+        .filter(|path| !new.routes.contains_key(*path))
+        .count();
     let (mut added, mut changed) = (0_usize, 0_usize);
     for (path, route) in &new.routes {
         match before.get(path) {
@@ -81,13 +87,19 @@ fn announce(old: Option<&Snapshot>, new: &Snapshot) {
         removed,
         "configuration updated"
     );
-    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; exact up to 2^53 changes")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a gauge is a float; exact up to 2^53 changes"
+    )]
     gauge!("mcp_gateway_snapshot_revision").set(new.revision.0 as f64);
     counter!("mcp_gateway_snapshot_applied_total").increment(1);
 }
 
 impl fmt::Debug for Publisher {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Publisher").field("sinks", &self.sinks.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Publisher")
+            .field("sinks", &self.sinks.len())
+            .finish_non_exhaustive()
     }
 }

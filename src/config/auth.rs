@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::types::Period;
+use super::types::{Bind, Period};
 use crate::domain::secret::Secret;
 
 /// Settings of identity.
@@ -27,4 +27,10 @@ pub struct AuthConfig {
     pub verified_ttl: Period,
     /// How many verified tokens are remembered.
     pub verified_entries: usize,
+    /// Another server that must agree with each call (`AUTH_SERVER_URL`); not used by this version.
+    pub server_url: Option<url::Url>,
+    /// Listener of the separate auth server (`AUTH_BIND`); not used by this version.
+    pub bind: Bind,
+    /// How long an answer of that server is remembered; not used by this version.
+    pub external_cache_ttl: Period,
 }

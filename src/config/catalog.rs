@@ -1,5 +1,7 @@
 //! `[catalog]`: following a registry.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use super::types::{ByteSize, Period};
@@ -16,10 +18,28 @@ pub struct CatalogConfig {
     /// What a follower shows, and what the registry accepts: a comma list, for rotation
     /// (`REGISTRY_API_TOKEN`). Registry without one: generated.
     pub token: Option<Secret<String>>,
+    /// File that the token came from or will come from (`REGISTRY_API_TOKEN_FILE`). A gateway starts
+    /// without it and reads it once it is there.
+    pub token_file: Option<PathBuf>,
     /// Largest snapshot that is read.
     pub snapshot_bytes: ByteSize,
     /// Heartbeat of the watch.
     pub heartbeat: Period,
     /// Changes within this time become one delta.
     pub coalesce: Period,
+}
+
+impl CatalogConfig {
+    /// The tokens, in the order given: the first is the one a follower shows.
+    pub fn tokens(&self) -> Vec<Secret<String>> {
+        let Some(list) = &self.token else {
+            return Vec::new();
+        };
+        list.expose()
+            .split(',')
+            .map(str::trim)
+            .filter(|token| !token.is_empty())
+            .map(|token| Secret::new(token.to_owned()))
+            .collect()
+    }
 }

@@ -24,6 +24,31 @@ pub struct TlsConfig {
     pub dev_names: Vec<String>,
 }
 
+/// Where the front listener's certificate comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsSource {
+    /// Nowhere: plain HTTP only.
+    Off,
+    /// The two files; their absence is an error.
+    Files,
+    /// The two files if both are there, else of our own making.
+    FilesOrDev,
+    /// Of our own making.
+    Dev,
+}
+
+impl TlsConfig {
+    /// Where the certificate comes from.
+    pub const fn source(&self) -> TlsSource {
+        match (self.enabled, self.dev) {
+            (TlsMode::Auto, _) => TlsSource::FilesOrDev,
+            (TlsMode::Off | TlsMode::Files, true) => TlsSource::Dev,
+            (TlsMode::Files, false) => TlsSource::Files,
+            (TlsMode::Off, false) => TlsSource::Off,
+        }
+    }
+}
+
 /// Whether the front listener speaks TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsMode {

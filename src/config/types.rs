@@ -22,7 +22,10 @@ impl Period {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let digits = text.trim().find(|c: char| !c.is_ascii_digit()).unwrap_or(text.trim().len());
+        let digits = text
+            .trim()
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or_else(|| text.trim().len());
         let (number, unit) = text.trim().split_at_checked(digits)?;
         let number: u64 = number.parse().ok()?;
         let millis = match unit.trim() {
@@ -64,7 +67,8 @@ impl<'de> Deserialize<'de> for Period {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Period, E> {
-                Period::parse(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+                Period::parse(text)
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
             }
         }
         deserializer.deserialize_any(Visitor)
@@ -87,7 +91,10 @@ impl ByteSize {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let digits = text.trim().find(|c: char| !c.is_ascii_digit()).unwrap_or(text.trim().len());
+        let digits = text
+            .trim()
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or_else(|| text.trim().len());
         let (number, unit) = text.trim().split_at_checked(digits)?;
         let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
             "" | "b" => 1,
@@ -127,7 +134,8 @@ impl<'de> Deserialize<'de> for ByteSize {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<ByteSize, E> {
-                ByteSize::parse(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+                ByteSize::parse(text)
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
             }
         }
         deserializer.deserialize_any(Visitor)
@@ -165,11 +173,103 @@ impl<'de> Deserialize<'de> for Bind {
         if text.eq_ignore_ascii_case("off") {
             return Ok(Self(None));
         }
-        text.parse().map(|address| Self(Some(address))).map_err(|_| {
-            de::Error::invalid_value(
-                de::Unexpected::Str(&text),
-                &"an IP address and port such as 127.0.0.1:8080 or [::]:443, or \"off\"",
-            )
-        })
+        text.parse()
+            .map(|address| Self(Some(address)))
+            .map_err(|_| {
+                de::Error::invalid_value(
+                    de::Unexpected::Str(&text),
+                    &"an IP address and port such as 127.0.0.1:8080 or [::]:443, or \"off\"",
+                )
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::IntoDeserializer as _;
+    use serde::de::value::{Error, StrDeserializer, U64Deserializer};
+
+    use super::*;
+
+    fn text<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
+        let deserializer: StrDeserializer<'a, Error> = text.into_deserializer();
+        T::deserialize(deserializer)
+    }
+
+    #[test]
+    fn durations_have_a_unit_or_are_seconds() {
+        for (written, millis) in [
+            ("30", 30_000),
+            (" 30 s ", 30_000),
+            ("500ms", 500),
+            ("5m", 300_000),
+            ("2h", 7_200_000),
+            ("1d", 86_400_000),
+            ("0", 0),
+        ] {
+            assert_eq!(
+                text::<Period>(written).unwrap().get().as_millis(),
+                millis,
+                "{written}"
+            );
+        }
+        let number: U64Deserializer<Error> = 7_u64.into_deserializer();
+        assert_eq!(Period::deserialize(number).unwrap().get().as_secs(), 7);
+        for wrong in [
+            "",
+            "s",
+            "-1",
+            "1.5s",
+            "1 week",
+            "99999999999999999999",
+            "18446744073709551615d",
+        ] {
+            assert!(text::<Period>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_a_binary_unit_or_are_bytes() {
+        for (written, bytes) in [
+            ("65536", 65_536),
+            ("64KiB", 65_536),
+            ("4 mib", 4 << 20),
+            ("1G", 1 << 30),
+            ("0b", 0),
+        ] {
+            assert_eq!(
+                text::<ByteSize>(written).unwrap().bytes(),
+                bytes,
+                "{written}"
+            );
+        }
+        for wrong in ["", "KiB", "-1", "1.5MiB", "4 parsecs", "99999999999GiB"] {
+            assert!(text::<ByteSize>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_an_ip_and_a_port_or_off() {
+        assert_eq!(
+            text::<Bind>("127.0.0.1:80").unwrap().address(),
+            "127.0.0.1:80".parse().ok()
+        );
+        assert_eq!(
+            text::<Bind>("[::]:443").unwrap().address(),
+            "[::]:443".parse().ok()
+        );
+        assert_eq!(text::<Bind>("OFF").unwrap().address(), None);
+        for wrong in [
+            "",
+            "80",
+            ":80",
+            "localhost:80",
+            "127.0.0.1",
+            "::1:80",
+            "1.2.3.4:99999",
+        ] {
+            let error = text::<Bind>(wrong).unwrap_err().to_string();
+            assert!(error.contains("127.0.0.1:8080"), "{error}");
+        }
     }
 }

@@ -16,7 +16,10 @@ impl UpstreamUrl {
     /// # Errors
     /// Says which rule is broken; the text is fit for the API's `rule` field.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
-        if text.bytes().any(|byte| byte.is_ascii_control() || byte == b' ' || byte == b'\\') {
+        if text
+            .bytes()
+            .any(|byte| byte.is_ascii_control() || byte == b' ' || byte == b'\\')
+        {
             return Err(UrlError::Malformed);
         }
         let url = Url::parse(text).map_err(|_| UrlError::Malformed)?;
@@ -128,16 +131,28 @@ pub struct Endpoints {
 
 impl Endpoints {
     /// Applies the rules: explicit endpoint, else the base's own path, else the root and `/mcp` or `/sse`.
-    pub fn derive(base: &UpstreamUrl, mcp: Option<&UpstreamUrl>, sse: Option<&UpstreamUrl>) -> Self {
+    pub fn derive(
+        base: &UpstreamUrl,
+        mcp: Option<&UpstreamUrl>,
+        sse: Option<&UpstreamUrl>,
+    ) -> Self {
         let path = base.trimmed_path();
         let is_sse = path.ends_with("/sse");
         Self {
             base: base.clone(),
             mcp: mcp.cloned().unwrap_or_else(|| {
-                if path.is_empty() { base.with_path("/mcp") } else { base.clone() }
+                if path.is_empty() {
+                    base.with_path("/mcp")
+                } else {
+                    base.clone()
+                }
             }),
             sse: sse.cloned().unwrap_or_else(|| {
-                if is_sse { base.clone() } else { base.with_path("/sse") }
+                if is_sse {
+                    base.clone()
+                } else {
+                    base.with_path("/sse")
+                }
             }),
         }
     }
@@ -154,8 +169,14 @@ mod tests {
 
     #[test]
     fn root_urls_get_the_usual_endpoints() {
-        assert_eq!(derived("http://h:1/"), ("http://h:1/mcp".into(), "http://h:1/sse".into()));
-        assert_eq!(derived("http://h:1"), ("http://h:1/mcp".into(), "http://h:1/sse".into()));
+        assert_eq!(
+            derived("http://h:1/"),
+            ("http://h:1/mcp".into(), "http://h:1/sse".into())
+        );
+        assert_eq!(
+            derived("http://h:1"),
+            ("http://h:1/mcp".into(), "http://h:1/sse".into())
+        );
     }
 
     #[test]

@@ -9,9 +9,28 @@ use serde::{Deserialize, Serialize};
 ///
 /// Validation and the gateway's router read the same list.
 pub const RESERVED_FIRST_SEGMENTS: &[&str] = &[
-    ".well-known", "api", "assets", "auth", "edit", "health", "keycloak", "login", "logout",
-    "metrics", "oauth2", "ready", "realms", "register", "resources", "static", "toggle", "ui",
-    "v0", "v0.1", "validate", "ws",
+    ".well-known",
+    "api",
+    "assets",
+    "auth",
+    "edit",
+    "health",
+    "keycloak",
+    "login",
+    "logout",
+    "metrics",
+    "oauth2",
+    "ready",
+    "realms",
+    "register",
+    "resources",
+    "static",
+    "toggle",
+    "ui",
+    "v0",
+    "v0.1",
+    "validate",
+    "ws",
 ];
 
 /// Last segments that name an endpoint of a server and so cannot end its path.
@@ -45,7 +64,9 @@ impl ServerPath {
             if !is_segment(segment) {
                 return Err(PathError::Segment);
             }
-            if index == 0 && RESERVED_FIRST_SEGMENTS.contains(&segment.to_ascii_lowercase().as_str()) {
+            if index == 0
+                && RESERVED_FIRST_SEGMENTS.contains(&segment.to_ascii_lowercase().as_str())
+            {
                 return Err(PathError::Reserved);
             }
             last = segment;
@@ -69,7 +90,9 @@ impl ServerPath {
 
 fn is_segment(segment: &str) -> bool {
     !matches!(segment, "" | "." | "..")
-        && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        && segment
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
 /// Why a text is not a server's path.
@@ -140,23 +163,38 @@ mod tests {
         for text in ["/fininfo", "fininfo", "/fininfo/", "fininfo/"] {
             assert_eq!(ServerPath::parse(text).unwrap().as_str(), "/fininfo");
         }
-        assert_eq!(ServerPath::parse("/team/search/").unwrap().id(), "team/search");
+        assert_eq!(
+            ServerPath::parse("/team/search/").unwrap().id(),
+            "team/search"
+        );
     }
 
     #[test]
     fn refuses_control_plane_and_endpoint_names() {
         for reserved in RESERVED_FIRST_SEGMENTS {
-            assert_eq!(ServerPath::parse(&format!("/{reserved}/x")), Err(PathError::Reserved));
-            assert_eq!(ServerPath::parse(&reserved.to_uppercase()), Err(PathError::Reserved));
+            assert_eq!(
+                ServerPath::parse(&format!("/{reserved}/x")),
+                Err(PathError::Reserved)
+            );
+            assert_eq!(
+                ServerPath::parse(&reserved.to_uppercase()),
+                Err(PathError::Reserved)
+            );
         }
         for endpoint in ENDPOINT_SEGMENTS {
-            assert_eq!(ServerPath::parse(&format!("/x/{endpoint}")), Err(PathError::Endpoint));
+            assert_eq!(
+                ServerPath::parse(&format!("/x/{endpoint}")),
+                Err(PathError::Endpoint)
+            );
         }
     }
 
     #[test]
     fn refuses_dots_escapes_and_look_alikes() {
-        for text in ["", "/", "//", "/..", "/a/../b", "/a//b", "/%66in", "/a b", "/а", "/a\\b", "/a;x=1", "/a?b", "/a#b"] {
+        for text in [
+            "", "/", "//", "/..", "/a/../b", "/a//b", "/%66in", "/a b", "/а", "/a\\b", "/a;x=1",
+            "/a?b", "/a#b",
+        ] {
             assert!(ServerPath::parse(text).is_err(), "{text}");
         }
     }

@@ -62,9 +62,18 @@ pub struct Policy {
 impl Default for Policy {
     /// The embedded default: the admin scope allows everything, nothing else exists.
     fn default() -> Self {
-        let everything = ServerRule { servers: Names::All, methods: Names::All, tools: Names::All };
-        let admin = ScopeRules { servers: vec![everything], admin: true };
-        Self { scopes: BTreeMap::from([(ADMIN_SCOPE.to_owned(), admin)]) }
+        let everything = ServerRule {
+            servers: Names::All,
+            methods: Names::All,
+            tools: Names::All,
+        };
+        let admin = ScopeRules {
+            servers: vec![everything],
+            admin: true,
+        };
+        Self {
+            scopes: BTreeMap::from([(ADMIN_SCOPE.to_owned(), admin)]),
+        }
     }
 }
 
@@ -96,7 +105,10 @@ impl Policy {
     }
 
     fn rules_of<'p>(&'p self, caller: &'p Principal) -> impl Iterator<Item = &'p ScopeRules> {
-        caller.scopes.iter().filter_map(|scope| self.scopes.get(&**scope))
+        caller
+            .scopes
+            .iter()
+            .filter_map(|scope| self.scopes.get(&**scope))
     }
 }
 
@@ -132,7 +144,12 @@ mod tests {
     #[test]
     fn nobody_may_do_anything_without_a_scope() {
         let server = ServerPath::parse("/x").unwrap();
-        for action in [Action::Method("ping"), Action::Tool("t"), Action::Everything, Action::Stream] {
+        for action in [
+            Action::Method("ping"),
+            Action::Tool("t"),
+            Action::Everything,
+            Action::Stream,
+        ] {
             assert!(!Policy::default().allows(&caller(&[]), &server, action));
             assert!(!Policy::default().allows(&caller(&["unknown"]), &server, action));
             assert!(Policy::default().allows(&caller(&[ADMIN_SCOPE]), &server, action));
@@ -148,13 +165,24 @@ mod tests {
             tools: Names::Only(["read".to_owned()].into()),
         };
         let policy = Policy {
-            scopes: [("s".to_owned(), ScopeRules { servers: vec![rule], admin: false })].into(),
+            scopes: [(
+                "s".to_owned(),
+                ScopeRules {
+                    servers: vec![rule],
+                    admin: false,
+                },
+            )]
+            .into(),
         };
         let caller = caller(&["s"]);
         assert!(policy.allows(&caller, &server, Action::Tool("read")));
         assert!(!policy.allows(&caller, &server, Action::Tool("write")));
         assert!(!policy.allows(&caller, &server, Action::Method("ping")));
         assert!(!policy.allows(&caller, &server, Action::Everything));
-        assert!(!policy.allows(&caller, &ServerPath::parse("/y").unwrap(), Action::Tool("read")));
+        assert!(!policy.allows(
+            &caller,
+            &ServerPath::parse("/y").unwrap(),
+            Action::Tool("read")
+        ));
     }
 }

@@ -108,14 +108,23 @@ impl ServerDefinition {
         if !self.enabled {
             return None;
         }
-        let base = self.proxy_pass_url.as_ref().or(self.mcp_endpoint.as_ref())?;
+        let base = self
+            .proxy_pass_url
+            .as_ref()
+            .or(self.mcp_endpoint.as_ref())?;
         Some(Route {
             path: self.path.clone(),
-            endpoints: Endpoints::derive(base, self.mcp_endpoint.as_ref(), self.sse_endpoint.as_ref()),
+            endpoints: Endpoints::derive(
+                base,
+                self.mcp_endpoint.as_ref(),
+                self.sse_endpoint.as_ref(),
+            ),
             public: self.public,
             passthrough: self.passthrough,
             forward_authorization: self.forward_authorization,
-            timeout: self.timeout.map(|seconds| Duration::from_secs(seconds.into())),
+            timeout: self
+                .timeout
+                .map(|seconds| Duration::from_secs(seconds.into())),
             tls: self.tls.clone().unwrap_or_default(),
             headers: self.headers.clone(),
         })

@@ -8,7 +8,17 @@ use time::format_description::well_known::Rfc3339;
 
 /// A moment of wall-clock time in whole seconds since the Unix epoch, UTC.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
 )]
 #[serde(transparent)]
 pub struct Timestamp(i64);
@@ -63,7 +73,10 @@ impl Clock {
     /// The time now.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the one place that reads the machine's clock"
+            )]
             Source::System => Timestamp(OffsetDateTime::now_utc().unix_timestamp()),
             Source::Manual(seconds) => Timestamp(seconds.load(Ordering::Relaxed)),
         }

@@ -91,7 +91,7 @@ impl Acceptor {
     /// another thread's with [`TcpStream::from_std`], without registering it twice.
     pub async fn accept_detached(&self) -> (std::net::TcpStream, SocketAddr, Permit) {
         loop {
-            let (stream, peer) = next(async || self.knock().await).await;
+            let (stream, peer) = next(|| self.knock()).await;
             let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
             match self.admission.admit(peer.ip()) {
                 Ok(permit) => {
@@ -127,7 +127,10 @@ impl Acceptor {
 }
 
 /// The next connection; errors of one connection are passed over, others are waited out.
-async fn next<T>(mut accept: impl AsyncFnMut() -> io::Result<T>) -> T {
+async fn next<T, F>(mut accept: impl FnMut() -> F) -> T
+where
+    F: Future<Output = io::Result<T>>,
+{
     let mut pause = Duration::ZERO;
     loop {
         match accept().await {

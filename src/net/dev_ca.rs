@@ -112,6 +112,28 @@ pub fn host_name() -> Option<String> {
     judge::is_host_name(&name).then_some(name)
 }
 
+/// Removes the certificate and its key, so that the next [`ensure`] makes new ones. The authority
+/// stays: clients that trust it need not be told again.
+///
+/// # Errors
+/// When a file is there and cannot be removed.
+pub fn forget_leaf(directory: &Path) -> Result<(), DevCaError> {
+    let names = Files::of(directory).names();
+    for path in [names.cert, names.key] {
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(DevCaError::File {
+                    what: "remove",
+                    path,
+                    source,
+                });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Addresses and names that were asked for, in order, without repetition.
 fn parse_names(names: &[String]) -> Result<Vec<SanType>, DevCaError> {
     let mut parsed = Vec::new();

@@ -22,6 +22,7 @@ use crate::catalog::Publisher;
 use crate::catalog::snapshot::Access;
 use crate::config::{AuthConfig, CatalogConfig, HttpConfig, RegistryConfig};
 use crate::domain::policy::Policy;
+use crate::domain::secret::Secret;
 use crate::domain::time::Clock;
 use crate::domain::trust::Trust;
 use crate::http::body::BodyLimits;
@@ -168,12 +169,22 @@ fn gateway_tokens(settings: &Settings) -> Result<GatewayTokens, OpenError> {
     if let Some(list) = &settings.catalog.token {
         return Ok(GatewayTokens::parse(list.expose())?);
     }
-    let path = settings.data_dir.join("gateway-token");
+    let token = gateway_token(&settings.data_dir)?;
+    Ok(GatewayTokens::parse(token.expose())?)
+}
+
+/// The generated token of the gateways, in `gateway-token` in the data directory; made where it is
+/// missing.
+///
+/// # Errors
+/// When the file can be neither read nor made.
+pub fn gateway_token(data_dir: &Path) -> Result<Secret<String>, files::Error> {
+    let path = data_dir.join("gateway-token");
     let (token, made) = files::secret(&path, 32)?;
     if made {
         tracing::info!(file = %path.display(), "made a token for gateways");
     }
-    Ok(GatewayTokens::parse(token.expose())?)
+    Ok(token)
 }
 
 /// Makes a new password for the local admin and answers the file that holds it; a registry takes

@@ -30,28 +30,13 @@ pub async fn open(
     {
         return Err(OpenError::Url);
     }
-    open_postgres(config, url.expose(), sealer, clock).await
-}
-
-#[cfg(feature = "postgres")]
-async fn open_postgres(
-    config: &StoreConfig,
-    url: &str,
-    sealer: Sealer,
-    clock: &Clock,
-) -> Result<Arc<dyn Store>, OpenError> {
-    let store = super::postgres::PostgresStore::open(url, config.connections, sealer, clock);
-    Ok(Arc::new(store.await?))
-}
-
-#[cfg(not(feature = "postgres"))]
-async fn open_postgres(
-    _: &StoreConfig,
-    _: &str,
-    _: Sealer,
-    _: &Clock,
-) -> Result<Arc<dyn Store>, OpenError> {
-    Err(OpenError::NoPostgres)
+    #[cfg(feature = "postgres")]
+    return Ok(Arc::new(
+        super::postgres::PostgresStore::open(url.expose(), config.connections, sealer, clock)
+            .await?,
+    ));
+    #[cfg(not(feature = "postgres"))]
+    return Err(OpenError::NoPostgres);
 }
 
 /// Why a database is not opened.
@@ -130,4 +115,24 @@ pub enum OpenError {
         #[source]
         source: Error,
     },
+}
+
+#[cfg(all(test, not(feature = "postgres")))]
+mod tests {
+    use super::*;
+    use crate::domain::secret::Secret;
+
+    #[tokio::test]
+    async fn a_build_without_postgres_says_so() {
+        let config = StoreConfig {
+            database_url: Some(Secret::new("postgres://u:hunter2@db/x".to_owned())),
+            connections: 2,
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let sealer = Sealer::from_secret("the operator's secret").unwrap();
+        let refused = open(&config, dir.path(), sealer, &Clock::system())
+            .await
+            .map(drop);
+        assert!(matches!(refused, Err(OpenError::NoPostgres)), "{refused:?}");
+    }
 }

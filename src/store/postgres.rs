@@ -4,6 +4,7 @@
 //!   over all replicas and the order of revisions is the order of commits.
 //! - Starting a transaction is tried again for a while: nothing can have been applied yet. A commit
 //!   never is: when the connection is lost on the way, the server is asked what became of it.
+//! - The address may ask for TLS as usual: `?sslmode=verify-full&sslrootcert=FILE`.
 //! - `NOTIFY` on commit wakes the other replicas; what is missed is made up for within
 //!   [`PERIODIC_WAKE`].
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::PgPool;
+use tokio::time::Instant;
 
 use self::connection::{Work, classify};
 use self::listen::Listener;
@@ -74,13 +76,14 @@ impl PostgresStore {
 
     async fn start(&self, access: Access) -> Result<Unit<Work>, Error> {
         let mut waits = RETRY_WAITS.iter();
+        let deadline = Instant::now() + RETRY_LIMIT;
         loop {
             let error = match Work::begin(&self.pool, &self.channel, access).await {
                 Ok(work) => return Ok(Unit::new(work, self.sealer.clone(), access)),
                 Err(error) => error,
             };
             match (error, waits.next()) {
-                (Error::Unavailable(error), Some(wait)) => {
+                (Error::Unavailable(error), Some(wait)) if Instant::now() < deadline => {
                     tracing::debug!(error = format!("{error:#}"), "no transaction yet");
                     tokio::time::sleep(*wait).await;
                 }
@@ -118,7 +121,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
-        self.listener.close().await;
+        self.listener.close();
         self.pool.close().await;
     }
 }
@@ -129,6 +132,8 @@ const RETRY_WAITS: [Duration; 3] = [
     Duration::from_millis(200),
     Duration::from_millis(800),
 ];
+/// Attempts that waited long for a connection or a lock are not repeated.
+const RETRY_LIMIT: Duration = Duration::from_secs(5);
 /// The longest that a lost notification goes unnoticed.
 const PERIODIC_WAKE: Duration = Duration::from_secs(5);
 

@@ -6,8 +6,8 @@
 //! Layout: format byte, key id (8), nonce (12), ciphertext with tag (16 more).
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -167,11 +167,15 @@ pub fn secret_key_file(data_dir: &Path) -> Result<Secret<String>, KeyError> {
         path: path.clone(),
         source,
     };
-    match File::open(&path) {
-        Ok(mut file) => {
-            let mut text = String::new();
-            file.read_to_string(&mut text).map_err(failed)?;
-            return Ok(Secret::new(text.trim().to_owned()));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            super::sqlite::make_private(&path).map_err(failed)?;
+            let text = text.trim();
+            if text.chars().count() < MIN_CHARACTERS {
+                let source = io::Error::new(io::ErrorKind::InvalidData, "the key in it is cut off");
+                return Err(failed(source));
+            }
+            return Ok(Secret::new(text.to_owned()));
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
@@ -334,8 +338,8 @@ mod tests {
     fn a_generated_key_is_kept_private_and_stays() {
         let dir = tempfile::tempdir().unwrap();
         let data_dir = dir.path().join("data");
-        let made = secret_key_file(&data_dir).unwrap();
-        assert_eq!(made, secret_key_file(&data_dir).unwrap());
+        let key = secret_key_file(&data_dir).unwrap();
+        assert_eq!(key, secret_key_file(&data_dir).unwrap());
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
@@ -354,6 +358,20 @@ mod tests {
             Err(KeyError::Lost { .. })
         ));
         assert!(!dir.path().join(SECRET_KEY_FILE).exists());
+    }
+
+    #[test]
+    fn a_key_file_that_was_cut_off_is_refused_and_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(SECRET_KEY_FILE);
+        for content in ["", "short\n"] {
+            std::fs::write(&file, content).unwrap();
+            assert!(matches!(
+                secret_key_file(dir.path()),
+                Err(KeyError::File { .. })
+            ));
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), content);
+        }
     }
 
     #[test]

@@ -28,7 +28,9 @@ use super::unit::{Access, Unit};
 use super::{Error, OpenError, Store, Transaction};
 use crate::domain::time::Clock;
 
-pub(super) use files::{DATABASE_FILE, make_private_directory, private_mode, sync_directory};
+pub(super) use files::{
+    DATABASE_FILE, make_private, make_private_directory, private_mode, sync_directory,
+};
 
 /// An open database file.
 #[derive(Debug)]
@@ -137,7 +139,7 @@ impl Store for SqliteStore {
 
     async fn changed_elsewhere(&self) {
         // The lock keeps every other process out.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn is_shared(&self) -> bool {
@@ -192,7 +194,7 @@ impl SqliteStore {
         let target = target.to_str().ok_or_else(|| {
             Error::Failed(anyhow::anyhow!("the backup's path is not valid UTF-8"))
         })?;
-        let mut connection = options(&self.path, Access::Read)
+        let mut connection = options(&self.path, Access::Write)
             .connect()
             .await
             .map_err(failed)?;

@@ -156,11 +156,11 @@ pub(super) async fn initialise<C: Connection>(
         .execute(cluster, vec![Value::Text(random_id()?), now.into()])
         .await?;
     let canary = "INSERT INTO canary (id, sealed) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
-    let sealed = sealer
+    let bytes = sealer
         .seal(CANARY_PLACE, CANARY)
         .map_err(|error| Error::Failed(error.into()))?;
     connection
-        .execute(canary, vec![Value::Bytes(sealed)])
+        .execute(canary, vec![Value::Bytes(bytes)])
         .await?;
     Ok(())
 }

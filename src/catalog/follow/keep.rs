@@ -3,22 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::Follower;
 use crate::catalog::disk::Disk;
 use crate::catalog::snapshot::Snapshot;
 
 /// Saves each newest snapshot, at most one per [`EVERY`], until `stop`; then the last one.
 ///
 /// Runs on blocking threads. A failure is logged when it begins; the next snapshot is another try.
-pub(super) async fn run(
-    disk: Option<Arc<Disk>>,
-    mut snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
-    stop: &CancellationToken,
-) {
-    let Some(disk) = disk else { return };
+/// Without a token there is no disk and nothing is kept.
+pub(super) async fn run(follower: &Follower, stop: &CancellationToken) {
+    let mut snapshots = follower.publisher.subscribe();
     let mut failing = false;
     let mut kept = snapshots.borrow_and_update().clone();
     loop {
@@ -28,8 +25,9 @@ pub(super) async fn run(
             changed = snapshots.changed() => changed.is_err(),
         };
         let newest = snapshots.borrow_and_update().clone();
-        if let Some(snapshot) = newest.filter(|newest| !is_kept(kept.as_ref(), newest)) {
-            let saved = save(Arc::clone(&disk), Arc::clone(&snapshot)).await;
+        let fresh = newest.filter(|newest| !is_kept(kept.as_ref(), newest));
+        if let (Some(snapshot), Some(disk)) = (fresh, follower.disk.load_full()) {
+            let saved = save(disk, Arc::clone(&snapshot)).await;
             note(&saved, &mut failing);
             kept = saved.is_ok().then_some(snapshot);
         }

@@ -88,8 +88,14 @@ pub(super) fn describe() {
         POLLS,
         "Polls of the registry and heartbeats of the watch, by result"
     );
-    describe_counter!("mcp_gateway_snapshot_applied_total", "Snapshots that were taken into use");
-    describe_gauge!("mcp_gateway_snapshot_revision", "Revision of the snapshot in use");
+    describe_counter!(
+        "mcp_gateway_snapshot_applied_total",
+        "Snapshots that were taken into use"
+    );
+    describe_gauge!(
+        "mcp_gateway_snapshot_revision",
+        "Revision of the snapshot in use"
+    );
     describe_counter!(REJECTED, "Snapshots that were refused, by reason");
     describe_gauge!(
         AGE,

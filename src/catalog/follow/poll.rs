@@ -13,7 +13,7 @@ use super::meters::{self, Poll};
 use super::pace::jittered;
 use super::session::Session;
 use super::trouble::Trouble;
-use super::watch::{ANSWER_LIMIT, is_html};
+use super::watch::is_html;
 
 /// What is remembered from poll to poll.
 #[derive(Default)]
@@ -89,7 +89,7 @@ impl Session<'_> {
         let wait = self.poller.etag.is_some().then(|| {
             Duration::from_secs(self.follower.poll_interval.as_secs().clamp(1, LONGEST_WAIT))
         });
-        let limit = ANSWER_LIMIT + wait.unwrap_or_default();
+        let limit = self.follower.answer_limit + wait.unwrap_or_default();
         let started = Instant::now();
         let answer = timeout(limit, self.fetch(wait))
             .await
@@ -195,7 +195,7 @@ impl Session<'_> {
             .client
             .get(url.clone())
             .header(ACCEPT, "application/json");
-        if let Some(token) = &self.follower.token {
+        if let Some(token) = self.follower.token() {
             request = request.bearer_auth(token.expose());
         }
         if let Some(etag) = etag {

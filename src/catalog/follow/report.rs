@@ -22,9 +22,6 @@ struct Report<'f> {
 
 /// Reports on change and every [`EVERY`], as long as the watch is connected.
 pub(super) async fn run(follower: &Follower, mut connected: watch::Receiver<bool>) {
-    let (Some(_), Some(_)) = (&follower.urls.report, &follower.token) else {
-        return;
-    };
     let mut snapshots = follower.publisher.subscribe();
     while connected.wait_for(|connected| *connected).await.is_ok() {
         snapshots.mark_unchanged();
@@ -48,7 +45,7 @@ pub(super) async fn run(follower: &Follower, mut connected: watch::Receiver<bool
 
 /// Whether it is worth telling more: a registry may not know reports.
 async fn send(follower: &Follower) -> bool {
-    let (Some(url), Some(token)) = (&follower.urls.report, &follower.token) else {
+    let (Some(url), Some(token)) = (&follower.urls.report, follower.token()) else {
         return false;
     };
     let current = follower.current();

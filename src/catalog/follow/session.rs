@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch::Sender;
 use tokio::time::{Instant, sleep};
+use url::Url;
 
 use super::meters::{self, Poll};
 use super::pace::Pace;
@@ -12,6 +13,7 @@ use super::trouble::Trouble;
 use super::watch::End;
 use super::{Follower, held};
 use crate::catalog::wire::Position;
+use crate::domain::secret::Secret;
 
 /// State of one run.
 pub(super) struct Session<'f> {
@@ -43,26 +45,57 @@ impl<'f> Session<'f> {
 
     /// Forever.
     pub(super) async fn run(mut self) {
-        let (Some(url), Some(token)) = (&self.follower.urls.watch, &self.follower.token) else {
-            tracing::info!(
-                "following by polling: the watch needs REGISTRY_API_TOKEN and an address that ends in /servers"
-            );
-            return self.poll_until(None).await;
-        };
         loop {
-            match self.watch(url, token).await {
-                End::Unsupported(why) => {
+            match (self.follower.token(), &self.follower.urls.watch) {
+                (None, _) if self.follower.token.has_file() => self.await_token().await,
+                (None, _) => {
+                    self.say_unwatched("without REGISTRY_API_TOKEN there is no watch".to_owned());
+                    self.poll_until(None).await;
+                }
+                (Some(_), None) => {
+                    let why = "REGISTRY_API_URL does not end in /servers".to_owned();
                     self.say_unwatched(why);
-                    self.poll_until(Some(Instant::now() + self.follower.poll_interval))
-                        .await;
+                    self.poll_until(None).await;
                 }
-                End::Lost(trouble) => {
-                    self.note(&trouble);
-                    let pause = self.pause_after(&trouble);
-                    sleep(pause).await;
-                }
+                (Some(token), Some(url)) => self.watch_or_poll(url, &token).await,
             }
         }
+    }
+
+    /// Watches; where there is no watch, polls for a while; and in trouble, waits.
+    async fn watch_or_poll(&mut self, url: &Url, token: &Secret<String>) {
+        match self.watch(url, token).await {
+            End::Unsupported(why) => {
+                self.say_unwatched(why);
+                let until = Instant::now() + self.follower.poll_interval;
+                self.poll_until(Some(until)).await;
+            }
+            End::Lost(trouble) => {
+                self.note(&trouble);
+                if matches!(trouble, Trouble::Unauthorized(_)) && self.follower.renew_token().await
+                {
+                    return;
+                }
+                let pause = self.pause_after(&trouble);
+                sleep(pause).await;
+            }
+        }
+    }
+
+    /// The registry may not have made it yet.
+    async fn await_token(&mut self) {
+        if self.follower.renew_token().await {
+            return;
+        }
+        let why = "there is no registry token yet";
+        if self.unwatched.as_deref() != Some(why) {
+            tracing::info!("waiting for the registry token's file");
+            self.unwatched = Some(why.to_owned());
+        }
+        let pause = self
+            .pace
+            .next(LONGEST_WITHOUT_SNAPSHOT.min(self.follower.poll_interval));
+        sleep(pause).await;
     }
 
     /// How long to leave the registry alone now.
@@ -104,13 +137,13 @@ impl<'f> Session<'f> {
     /// The watch is up.
     pub(super) fn say_watched(&mut self) {
         if self.unwatched.take().is_some() {
-            tracing::info!("the registry offers a watch again; polling ends");
+            tracing::info!("watching the registry");
         }
     }
 
     fn say_unwatched(&mut self, why: String) {
         if self.unwatched.as_ref() != Some(&why) {
-            tracing::warn!(reason = %why, every = ?self.follower.poll_interval, "the registry offers no watch; polling its list of servers");
+            tracing::warn!(reason = %why, every = ?self.follower.poll_interval, "no watch of the registry; polling its list of servers");
             self.unwatched = Some(why);
         }
     }

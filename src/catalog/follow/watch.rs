@@ -60,7 +60,7 @@ impl Session<'_> {
             .bearer_auth(token.expose())
             .header(ACCEPT, "application/x-ndjson")
             .timeout(NO_TOTAL_LIMIT);
-        let response = timeout(ANSWER_LIMIT, request.send())
+        let response = timeout(self.follower.answer_limit, request.send())
             .await
             .map_err(|_| Trouble::Timeout)?
             .map_err(Trouble::of_request)?;
@@ -203,8 +203,6 @@ impl Lines {
     }
 }
 
-/// For the head of an answer.
-pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const HEARTBEATS_TO_MISS: u32 = 3;
 /// A line that drips in is given up, however steadily it drips.
 const LINE_LIMIT: Duration = Duration::from_mins(1);

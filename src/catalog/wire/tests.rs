@@ -52,7 +52,7 @@ fn everything_of_a_snapshot_comes_back() {
     let line = codec.full(&rich()).unwrap();
     assert_eq!(*full(codec.read(&line, None).unwrap()), rich());
     assert!(line.ends_with(b"\n"));
-    assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+    assert_eq!(memchr::memchr(b'\n', &line), Some(line.len() - 1));
     let position = Position::of(&rich());
     let line = codec.heartbeat(&position).unwrap();
     assert_eq!(
@@ -193,7 +193,7 @@ fn a_delta_fits_only_its_base() {
     };
     let foreign = Snapshot {
         cluster: ClusterId("c2".into()),
-        ..old.clone()
+        ..old
     };
     for base in [None, Some(&skipped), Some(&foreign), Some(&new)] {
         assert!(matches!(

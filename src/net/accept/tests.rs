@@ -198,7 +198,7 @@ async fn running_out_of_descriptors_pauses_longer_each_time_and_then_recovers() 
         RefCell::new((0..6).map(|_| Err(exhausted())).collect());
     answers.borrow_mut().push_back(Ok(7));
     let begun = Instant::now();
-    let accepted = next(async || answers.borrow_mut().pop_front().unwrap()).await;
+    let accepted = next(|| async { answers.borrow_mut().pop_front().unwrap() }).await;
     assert_eq!(accepted, 7);
     // 50 + 100 + 200 + 400 + 500 + 500
     assert_eq!(begun.elapsed(), Duration::from_millis(1_750));
@@ -213,7 +213,7 @@ async fn a_peer_that_left_before_it_was_accepted_delays_nobody() {
     ]));
     let begun = Instant::now();
     assert_eq!(
-        next(async || answers.borrow_mut().pop_front().unwrap()).await,
+        next(|| async { answers.borrow_mut().pop_front().unwrap() }).await,
         1
     );
     assert_eq!(begun.elapsed(), Duration::ZERO);

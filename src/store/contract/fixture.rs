@@ -81,6 +81,10 @@ impl Fixture {
         self.config.database_url.as_ref().unwrap().expose()
     }
 
+    pub(in crate::store) fn schema(&self) -> &str {
+        &self.schema
+    }
+
     pub(in crate::store) async fn clean(self) {
         execute(self.url(), format!("DROP SCHEMA {} CASCADE", self.schema)).await;
     }
@@ -103,6 +107,10 @@ async fn execute(url: &str, sql: String) {
 
 impl Fixture {
     /// Every byte that reached the disk.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unused_async, reason = "only PostgreSQL has to be asked")
+    )]
     pub(in crate::store) async fn stored_bytes(&self) -> Vec<u8> {
         #[cfg(feature = "postgres")]
         if self.config.database_url.is_some() {

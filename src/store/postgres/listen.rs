@@ -90,7 +90,7 @@ impl Listener {
         payload.split(' ').next() == Some(&*self.channel.sender)
     }
 
-    pub(super) async fn close(&self) {
+    pub(super) fn close(&self) {
         // Whoever waits holds the state and is about to be dropped: the connection goes with it.
         if let Ok(mut state) = self.state.try_lock() {
             *state = State::Closed;

@@ -63,6 +63,10 @@ pub(super) async fn prepare(
     check_version(&mut connection, target).await?;
     // The lock of the migration ends with its connection: one that failed must not be used again.
     let mut connection = connection.detach();
+    connection
+        .execute(UNHURRIED)
+        .await
+        .map_err(|error| failed(classify(error)))?;
     migrate(&mut connection, migrations())
         .await
         .map_err(failed)?;
@@ -156,6 +160,8 @@ const SESSION: &str = "SET lock_timeout = '10s'; SET statement_timeout = '30s'; 
     SET idle_in_transaction_session_timeout = '30s'; \
     SELECT set_config('synchronous_commit', 'on', false) \
     WHERE current_setting('synchronous_commit') = 'off';";
+/// A migration takes as long as it takes, and replicas that start together wait for it.
+const UNHURRIED: &str = "SET lock_timeout = 0; SET statement_timeout = 0;";
 /// A writer, and somebody who asks what became of its commit.
 const MIN_CONNECTIONS: u32 = 2;
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(10);

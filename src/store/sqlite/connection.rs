@@ -266,7 +266,7 @@ fn is_disk_full(path: &Path) -> bool {
     options.write(true).create(true).truncate(true);
     super::private_mode(&mut options);
     let written = options.open(&probe).and_then(|mut file| {
-        file.write_all(&[0; PROBE_LENGTH])?;
+        file.write_all(&vec![0; PROBE_LENGTH])?;
         file.sync_all()
     });
     drop(std::fs::remove_file(&probe));

@@ -28,7 +28,7 @@ pub(in crate::store) fn private_mode(options: &mut OpenOptions) {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     #[cfg(not(unix))]
-    drop(options);
+    let _ = options;
 }
 
 /// Makes an empty private file where there is none.
@@ -40,7 +40,7 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
 }
 
 /// Takes everybody else's rights to an existing file away.
-pub(super) fn make_private(path: &Path) -> io::Result<()> {
+pub(in crate::store) fn make_private(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

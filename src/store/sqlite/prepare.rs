@@ -3,6 +3,7 @@
 //! A new database is made beside its place and renamed when it is complete, so that a file of
 //! length zero is always a loss and never a beginning. Each migration is one transaction.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -30,6 +31,7 @@ pub(super) async fn prepare(
     files::make_private_directory(data_dir).map_err(unusable(data_dir))?;
     let record = lock(&path)?;
     create_if_missing(&path, sealer, now).await?;
+    check_header(&path)?;
     files::make_private(&path).map_err(unusable(&path))?;
     let mut writer = connect(&path).await?;
     check(&mut writer, &path).await?;
@@ -111,6 +113,27 @@ async fn create(path: &Path, sealer: &Sealer, now: Timestamp) -> Result<(), Erro
     }
 }
 
+/// Looks before SQLite does, which would make a database of a stub and change a foreign one.
+fn check_header(path: &Path) -> Result<(), OpenError> {
+    let mut header = [0; HEADER_LENGTH];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    match read {
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            return Err(damaged(path, "it is cut off"));
+        }
+        read => read.map_err(unusable(path))?,
+    }
+    if !header.starts_with(MAGIC) {
+        return Err(damaged(path, "it is not an SQLite database"));
+    }
+    if !header.ends_with(APPLICATION_ID) {
+        return Err(OpenError::Foreign {
+            path: path.to_owned(),
+        });
+    }
+    Ok(())
+}
+
 async fn connect(path: &Path) -> Result<SqliteConnection, OpenError> {
     options(path, Access::Write)
         .connect()
@@ -130,20 +153,11 @@ fn broken(path: &Path, error: sqlx::Error) -> OpenError {
 
 async fn check(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
     let findings: Vec<String> = sqlx::query_scalar("PRAGMA quick_check(5)")
-        .fetch_all(&mut *connection)
+        .fetch_all(connection)
         .await
         .map_err(|error| broken(path, error))?;
     if findings != ["ok"] {
         return Err(damaged(path, findings.join("; ")));
-    }
-    let id: i64 = sqlx::query_scalar("PRAGMA application_id")
-        .fetch_one(connection)
-        .await
-        .map_err(|error| broken(path, error))?;
-    if id != APPLICATION_ID {
-        return Err(OpenError::Foreign {
-            path: path.to_owned(),
-        });
     }
     Ok(())
 }
@@ -217,8 +231,14 @@ pub(super) async fn verify(store: &SqliteStore) -> Result<(), OpenError> {
         }
         Some(_) | None => {}
     }
-    store.record.note(&found).map_err(unusable(&record))
+    if let Err(error) = store.record.note(&found) {
+        tracing::warn!(path = %record.display(), %error, "the number of commits was not noted");
+    }
+    Ok(())
 }
 
-/// `mcpr`, as the first migration sets it.
-const APPLICATION_ID: i64 = 0x6d63_7072;
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// Up to and with the application's id.
+const HEADER_LENGTH: usize = 72;
+/// As the first migration sets it.
+const APPLICATION_ID: &[u8] = b"mcpr";

@@ -13,7 +13,7 @@ use crate::domain::ids::ClusterId;
 use crate::store::sql::Commits;
 use crate::store::unit::Found;
 
-/// The locked file; the lock ends with the process or with the last of its clones.
+/// The locked file; the lock ends with it, or with the process.
 #[derive(Debug)]
 pub(super) struct Record(Mutex<File>);
 
@@ -44,23 +44,22 @@ impl Record {
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
         file.seek(SeekFrom::Start(0))?;
-        // Not text: cut off in the middle of its first write.
         match (&*file).take(MAX_LENGTH).read_to_string(&mut text) {
-            Err(error) if error.kind() != io::ErrorKind::InvalidData => return Err(error),
-            _ => Ok(parse(&text)),
+            Ok(_) => Ok(parse(&text)),
+            // Cut off in the middle of its first write.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
     /// Notes which database it is and how far it got.
     pub(super) fn note(&self, found: &Found) -> io::Result<()> {
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        file.set_len(0)?;
+        let text = format!("{:020} commits of {}\n", found.commits.0, found.cluster);
         file.seek(SeekFrom::Start(0))?;
-        write!(
-            file,
-            "{:020} commits of {}\n",
-            found.commits.0, found.cluster
-        )
+        // In place and in one piece: a full disk must not take away what was noted before.
+        file.write_all(text.as_bytes())?;
+        file.set_len(text.len() as u64)
     }
 
     /// Notes a commit. Same length as before, so that it needs no room on the disk.
@@ -71,6 +70,17 @@ impl Record {
             .and_then(|_| file.write_all(format!("{:020}", commits.0).as_bytes()));
         if let Err(error) = noted {
             tracing::debug!(%error, "the number of commits was not noted");
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        // By name and not by closing alone: a child that is just being started holds a copy of the
+        // descriptor for a moment.
+        let file = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = file.unlock() {
+            tracing::debug!(%error, "the database's lock ends with this process");
         }
     }
 }

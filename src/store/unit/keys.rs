@@ -48,9 +48,9 @@ impl<C: Connection> Unit<C> {
 fn read(row: Row, sealer: &Sealer) -> Result<Secret<Vec<u8>>, Error> {
     let mut row = row.reader("keys");
     let name = row.text("name")?;
-    let sealed = row.bytes("sealed")?;
+    let bytes = row.bytes("sealed")?;
     sealer
-        .open(place(&name), &sealed)
+        .open(place(&name), &bytes)
         .map(Secret::new)
         .map_err(|error| row.corrupt("sealed", error.into()))
 }

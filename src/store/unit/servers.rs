@@ -114,8 +114,10 @@ fn seal_headers(definition: &ServerDefinition, sealer: &Sealer) -> Result<Option
         .collect();
     let failed = |error: anyhow::Error| Error::Failed(error);
     let plain = serde_json::to_vec(&pairs).map_err(|error| failed(error.into()))?;
-    let sealed = sealer.seal(place(&definition.path), &plain);
-    sealed.map(Some).map_err(|error| failed(error.into()))
+    sealer
+        .seal(place(&definition.path), &plain)
+        .map(Some)
+        .map_err(|error| failed(error.into()))
 }
 
 fn open_headers(
@@ -123,11 +125,11 @@ fn open_headers(
     path: &ServerPath,
     sealer: &Sealer,
 ) -> Result<Vec<UpstreamHeader>, Error> {
-    let Some(sealed) = row.maybe_bytes("headers")? else {
+    let Some(bytes) = row.maybe_bytes("headers")? else {
         return Ok(Vec::new());
     };
     let plain = sealer
-        .open(place(path), &sealed)
+        .open(place(path), &bytes)
         .map_err(|error| row.corrupt("headers", error.into()))?;
     // The parser's own message could quote a value.
     let pairs: Vec<(String, String)> = serde_json::from_slice(&plain)

@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+# Builds the gateway image and pushes it to Amazon ECR; see build-and-push.sh.
+exec "$(dirname "${BASH_SOURCE[0]}")/build-and-push.sh" gateway

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Installs what a make target needs and is not there yet: scripts/setup.sh run|test|deploy|audit
+#
+# Debian packages come from apt (as root or with sudo) and only when a command is missing; nothing
+# that apt installs here is started. Rust and Node are the two things that must be there already.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+MIN_RUST=1.95
+MIN_NODE=20.19
+
+main() {
+  case "${1:-}" in
+    run)    require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
+    test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients ;;
+    deploy) require_rust; require_node; apt_for "${DEPLOY_NEEDS[@]}"; python_clients; deploy_tools ;;
+    audit)  require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
+    *)      die "usage: scripts/setup.sh run|test|deploy|audit" ;;
+  esac
+}
+
+# "probe=package": the probe is a command on PATH, or a file when it starts with a slash (globs allowed).
+BUILD_NEEDS=(gcc=gcc "g++=g++" make=make cmake=cmake pkg-config=pkg-config curl=curl)
+TEST_NEEDS=(
+  '/usr/lib/postgresql/*/bin/initdb=postgresql' chromium=chromium nginx=nginx openssl=openssl
+  python3=python3 /usr/lib/python3*/ensurepip=python3-venv setpriv=util-linux ps=procps
+)
+DEPLOY_NEEDS=(
+  podman=podman buildah=buildah runc=runc iptables=iptables debootstrap=debootstrap curl=curl
+  openssl=openssl python3=python3 /usr/lib/python3*/ensurepip=python3-venv
+  /usr/lib/podman/netavark=netavark
+  /usr/lib/podman/aardvark-dns=aardvark-dns
+)
+
+require_rust() {
+  have cargo || die "cargo is not installed. Install Rust $MIN_RUST or newer (rustup is the usual way), then run this again."
+  local version
+  version="$(cargo --version | awk '{print $2}')"
+  at_least "$version" "$MIN_RUST" || die "cargo is $version; $MIN_RUST or newer is needed (rustup update)."
+}
+
+require_node() {
+  { have node && have npm; } || die "node and npm are not installed. Install Node $MIN_NODE or newer, then run this again."
+  local version
+  version="$(node --version | tr -d v)"
+  at_least "$version" "$MIN_NODE" || die "node is $version; $MIN_NODE or newer is needed."
+}
+
+present() {
+  case "$1" in
+    /*) compgen -G "$1" >/dev/null ;;
+    # A python3 that is not Debian's brings its own ensurepip.
+    *) have "$1" || [ -x "/usr/sbin/$1" ] ;;
+  esac
+}
+
+apt_for() {
+  local missing=() need probe package
+  for need in "$@"; do
+    probe="${need%%=*}"; package="${need#*=}"
+    if [ "$package" = python3-venv ] && have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; then continue; fi
+    present "$probe" || missing+=("$package")
+  done
+  [ "${#missing[@]}" = 0 ] && return 0
+  have apt-get || die "missing: ${missing[*]} (names of Debian packages). Install them with your system's package manager, then run this again."
+  say "installing with apt: ${missing[*]}"
+  keep_services_stopped
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq \
+    || die "apt-get update failed (root or sudo is needed). Missing packages: ${missing[*]}"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null \
+    || die "apt could not install: ${missing[*]}"
+  allow_services_again
+}
+
+# Tests start their own PostgreSQL and NGINX; the packages' services must not start on this machine.
+POLICY=/usr/sbin/policy-rc.d
+keep_services_stopped() {
+  [ -e "$POLICY" ] && return 0
+  printf '#!/bin/sh\nexit 101\n' | as_root tee "$POLICY" >/dev/null && as_root chmod 755 "$POLICY"
+  trap allow_services_again EXIT
+}
+allow_services_again() {
+  trap - EXIT
+  if [ -f "$POLICY" ] && [ "$(cat "$POLICY")" = "$(printf '#!/bin/sh\nexit 101')" ]; then as_root rm -f "$POLICY"; fi
+}
+
+# One virtual environment per client version, rebuilt when its requirement changes.
+python_clients() {
+  local requirement
+  for requirement in mcp==2.3.0 mcp==1.30.0; do
+    python_env "$CACHE/venv-${requirement/==/-}" "$requirement"
+  done
+}
+
+python_env() {
+  local dir="$1" requirement="$2"
+  [ -f "$dir/.installed" ] && [ "$(cat "$dir/.installed")" = "$requirement" ] && return 0
+  say "installing the Python client $requirement into ${dir#"$ROOT"/}"
+  rm -rf "$dir"
+  python3 -m venv "$dir"
+  "$dir/bin/pip" install --quiet --disable-pip-version-check "$requirement"
+  printf '%s' "$requirement" > "$dir/.installed"
+}
+
+deploy_tools() {
+  python_env "$CACHE/venv-podman-compose-1.6.0" podman-compose==1.6.0
+}
+
+main "$@"

@@ -1,0 +1,349 @@
+//! The gateway of this process.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::super::listeners::{Sockets, Which};
+use super::{Base, Settings, is_public};
+use crate::auth::verify::Verifier;
+use crate::catalog::disk::Disk;
+use crate::catalog::follow::{Follower, Identity};
+use crate::catalog::{Publisher, SnapshotSink};
+use crate::config::{CatalogConfig, Part};
+use crate::domain::endpoint::UpstreamUrl;
+use crate::domain::secret::Secret;
+use crate::domain::time::Clock;
+use crate::gateway::{ControlPlane, Gateway, Listener, LocalPeer, Parts, Start, Threads};
+use crate::net::accept::{Admission, Caps};
+use crate::net::dev_ca;
+use crate::net::dial::Dialer;
+use crate::net::guard::AddressGuard;
+use crate::net::outbound;
+use crate::net::roots::Roots;
+
+/// Bound sockets of the gateway.
+#[derive(Debug)]
+pub(super) struct Listening {
+    listeners: Vec<Listener>,
+    https_port: Option<u16>,
+    is_public: bool,
+}
+
+/// Opens a connection to the registry of this process, once there is one.
+pub(super) type LocalRegistry = Arc<OnceLock<LocalPeer>>;
+
+/// A gateway that does not accept yet.
+#[derive(Debug)]
+pub(super) struct Built {
+    /// Takes snapshots.
+    pub(super) gateway: Arc<Gateway>,
+    /// To be set by the registry of this process.
+    pub(super) local_registry: LocalRegistry,
+    sockets: Listening,
+}
+
+/// A gateway that serves.
+#[derive(Debug)]
+pub(super) struct Running {
+    threads: Threads,
+}
+
+pub(super) fn open_sockets(base: &Base<'_>, sockets: &mut Sockets) -> anyhow::Result<Listening> {
+    let config = &base.settings.gateway;
+    let mut listening = Listening {
+        listeners: Vec::new(),
+        https_port: None,
+        is_public: false,
+    };
+    if let Some(address) = config.http_bind.address() {
+        listening.add(sockets.open(Which::GatewayHttp, address)?, None)?;
+    }
+    if let (Some(certs), Some(address)) = (&base.certs, config.https_bind.address()) {
+        let socket = sockets.open(Which::GatewayHttps, address)?;
+        listening.https_port = Some(
+            socket
+                .local_addr()
+                .context("cannot read the address of a listener")?
+                .port(),
+        );
+        listening.add(socket, Some(certs.server_config()))?;
+    }
+    Ok(listening)
+}
+
+impl Listening {
+    fn add(
+        &mut self,
+        socket: TcpListener,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> anyhow::Result<()> {
+        self.is_public |= is_public(
+            socket
+                .local_addr()
+                .context("cannot read the address of a listener")?,
+        );
+        self.listeners.push(Listener { socket, tls });
+        Ok(())
+    }
+}
+
+pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built> {
+    let settings = base.settings;
+    let roots = Roots::load(extra_ca(settings))?;
+    let local_registry = LocalRegistry::default();
+    let control_plane = if base.mode.parts().has(Part::Registry) {
+        ControlPlane::Local(deferred(&local_registry))
+    } else {
+        let url = UpstreamUrl::parse(&settings.catalog.registry_api_url)
+            .with_context(|| format!("REGISTRY_API_URL {:?}", settings.catalog.registry_api_url))?;
+        let registry_ca = settings.network.registry_ca_file.as_deref();
+        let files = registry_ca
+            .map(|path| ("REGISTRY_CA_FILE", path))
+            .into_iter()
+            .chain(extra_ca(settings));
+        ControlPlane::Remote(url, Roots::load(files)?)
+    };
+    let gateway = Gateway::new(Parts {
+        config: settings.gateway.clone(),
+        http: settings.http.clone(),
+        machine: dev_ca::host_name(),
+        https_port: sockets.https_port,
+        is_public: sockets.is_public,
+        verifier: Verifier::new(
+            base.clock.clone(),
+            settings.auth.verified_ttl.get(),
+            settings.auth.verified_entries,
+        ),
+        control_plane,
+        gateway_token: token(base)?,
+        roots,
+        clock: base.clock.clone(),
+        run: random_run()?,
+    })
+    .context("REGISTRY_API_URL names a host that cannot be sent to")?;
+    Ok(Built {
+        gateway: Arc::new(gateway),
+        local_registry,
+        sockets,
+    })
+}
+
+impl Built {
+    /// Starts following, where the registry is elsewhere, and accepting.
+    pub(super) fn start(self, base: &Base<'_>) -> anyhow::Result<Running> {
+        let config = &base.settings.gateway;
+        if !base.mode.parts().has(Part::Registry) {
+            self.follow(base)?;
+        }
+        let admission = Admission::new(Caps {
+            total: config.limits.connections,
+            per_address: config.limits.connections_per_address,
+            exempt: base.settings.http.trusted_proxies.clone(),
+        });
+        let threads = Threads::start(Start {
+            gateway: self.gateway,
+            listeners: self.sockets.listeners,
+            admission,
+            dialer: Arc::new(Dialer::new(Arc::new(AddressGuard::new(
+                &base.settings.network,
+            )))),
+            workers: config.workers,
+            stop: base.lifecycle.stop.clone(),
+        })
+        .context("cannot start the gateway's threads")?;
+        Ok(Running { threads })
+    }
+
+    /// Follows the registry; what lies on disk is in force before the first connection is accepted.
+    fn follow(&self, base: &Base<'_>) -> anyhow::Result<()> {
+        let settings = base.settings;
+        let sink: Arc<dyn SnapshotSink> = Arc::clone(&self.gateway) as _;
+        let publisher = Arc::new(Publisher::new(vec![sink]));
+        self.wait_for_snapshot(base, &publisher);
+        let following = Following {
+            config: settings.catalog.clone(),
+            snapshot_file: settings.data_dir.join("snapshot"),
+            default_host: settings.gateway.default_host.clone(),
+            client: outbound::registry_client(&settings.network)?,
+            publisher,
+            clock: base.clock.clone(),
+        };
+        let token = token(base)?;
+        // With a token at hand, a bad setting ends the start; without one, following begins when the
+        // registry has written it.
+        let ready = if token.is_some() || settings.catalog.token_file.is_none() {
+            Some(following.restored(token)?)
+        } else {
+            None
+        };
+        let (following, gateway) = (Arc::new(following), Arc::clone(&self.gateway));
+        let stop = base.lifecycle.stop.soft.clone();
+        base.lifecycle.supervise("follower", move || {
+            let (ready, following) = (ready.clone(), Arc::clone(&following));
+            let (gateway, stop) = (Arc::clone(&gateway), stop.clone());
+            async move {
+                let follower = match ready {
+                    Some(follower) => Ok(follower),
+                    None => following.once_there_is_a_token(&gateway).await,
+                };
+                match follower {
+                    Ok(follower) => follower.run(stop).await,
+                    Err(error) => {
+                        tracing::error!(error = format!("{error:#}"), "cannot follow the registry")
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Ready once there is a snapshot that can decide.
+    fn wait_for_snapshot(&self, base: &Base<'_>, publisher: &Publisher) {
+        let waiting = base.readiness.guard("waiting for the first snapshot");
+        let gateway = Arc::clone(&self.gateway);
+        let mut snapshots = publisher.subscribe();
+        base.lifecycle
+            .tasks
+            .spawn(
+                base.lifecycle
+                    .stop
+                    .soft
+                    .clone()
+                    .run_until_cancelled_owned(async move {
+                        while let Some(reason) = gateway.unready() {
+                            waiting.because(reason.message());
+                            if snapshots.changed().await.is_err() {
+                                return;
+                            }
+                        }
+                        drop(waiting);
+                    }),
+            );
+    }
+}
+
+impl Running {
+    /// Waits until the threads have ended.
+    pub(super) async fn finish(self) -> anyhow::Result<()> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "joins threads at the very end, when no tracker takes tasks"
+        )]
+        let joined = tokio::task::spawn_blocking(|| self.threads.join()).await;
+        joined
+            .context("cannot wait for the gateway's threads")?
+            .context("the gateway failed")
+    }
+}
+
+/// What a follower is made of.
+#[derive(Debug)]
+struct Following {
+    config: CatalogConfig,
+    snapshot_file: PathBuf,
+    default_host: String,
+    client: reqwest::Client,
+    publisher: Arc<Publisher>,
+    clock: Clock,
+}
+
+impl Following {
+    /// A follower, the snapshot on disk in force.
+    fn restored(&self, token: Option<Secret<String>>) -> anyhow::Result<Arc<Follower>> {
+        let disk = token.as_ref().map(|token| {
+            Disk::new(
+                &self.snapshot_file,
+                token.clone(),
+                self.config.snapshot_bytes.bytes(),
+            )
+        });
+        let identity = Identity {
+            id: dev_ca::host_name().unwrap_or_else(|| "gateway".to_owned()),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            default_host: self.default_host.clone(),
+        };
+        let config = CatalogConfig {
+            token,
+            ..self.config.clone()
+        };
+        let (client, publisher) = (self.client.clone(), Arc::clone(&self.publisher));
+        let follower = Follower::new(
+            &config,
+            identity,
+            client,
+            publisher,
+            disk,
+            self.clock.clone(),
+        )?;
+        follower.restore();
+        Ok(Arc::new(follower))
+    }
+
+    /// Waits until the registry has written the token, then follows with it.
+    async fn once_there_is_a_token(&self, gateway: &Gateway) -> anyhow::Result<Arc<Follower>> {
+        let file = self
+            .config
+            .token_file
+            .as_deref()
+            .context("no token file is named")?;
+        let token = loop {
+            match tokio::fs::read_to_string(file).await {
+                Ok(text) if !text.trim().is_empty() => break Secret::new(text.trim().to_owned()),
+                _ => tokio::time::sleep(TOKEN_FILE_LOOK).await,
+            }
+        };
+        tracing::info!(file = %file.display(), "the registry's token is there");
+        gateway.set_control_token(&token);
+        self.restored(Some(token))
+    }
+}
+
+/// Between two looks for a token file that is not there yet.
+const TOKEN_FILE_LOOK: Duration = Duration::from_secs(1);
+
+/// What this gateway shows to the registry: of several, the first.
+fn token(base: &Base<'_>) -> anyhow::Result<Option<Secret<String>>> {
+    if let Some(list) = &base.settings.catalog.token {
+        let first = list
+            .expose()
+            .split(',')
+            .map(str::trim)
+            .find(|token| !token.is_empty());
+        return Ok(first.map(|token| Secret::new(token.to_owned())));
+    }
+    #[cfg(feature = "registry")]
+    if base.mode.parts().has(Part::Registry) {
+        let token = crate::registry::gateway_token(&base.settings.data_dir)?;
+        return Ok(Some(token));
+    }
+    Ok(None)
+}
+
+fn extra_ca(settings: &Settings) -> Option<(&'static str, &Path)> {
+    settings
+        .network
+        .extra_ca_file
+        .as_deref()
+        .map(|path| ("EXTRA_CA_FILE", path))
+}
+
+fn deferred(registry: &LocalRegistry) -> LocalPeer {
+    let registry = Arc::clone(registry);
+    LocalPeer::new(move || match registry.get() {
+        Some(peer) => peer.connect(),
+        // The other end is gone at once: the request is answered as if the registry were down.
+        None => tokio::io::duplex(1).0,
+    })
+}
+
+fn random_run() -> anyhow::Result<u32> {
+    let mut bytes = [0; 4];
+    aws_lc_rs::rand::fill(&mut bytes)
+        .ok()
+        .context("the system gives no random bytes")?;
+    Ok(u32::from_le_bytes(bytes))
+}

@@ -1,0 +1,150 @@
+//! The last phase: counting and logging what happened to one request.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use http::{HeaderValue, Method, StatusCode};
+
+use super::reason::Reason;
+use super::table::CompiledRoute;
+use super::usage::GatewayUsage;
+use crate::domain::principal::Principal;
+use crate::http::connection::Busy;
+
+/// Names one request in logs, error bodies and towards the upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId {
+    run: u32,
+    number: u64,
+}
+
+impl RequestId {
+    /// The value of `X-Request-ID`.
+    pub fn header(self) -> HeaderValue {
+        HeaderValue::try_from(self.to_string()).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:08x}-{:x}", self.run, self.number)
+    }
+}
+
+/// Gives out request ids: unique within a process, and most likely between processes.
+#[derive(Debug)]
+pub struct RequestIds {
+    run: u32,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    /// `run` tells processes apart.
+    pub const fn new(run: u32) -> Self {
+        Self {
+            run,
+            next: AtomicU64::new(1),
+        }
+    }
+
+    /// The next one.
+    pub fn next(&self) -> RequestId {
+        RequestId {
+            run: self.run,
+            number: self.next.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+}
+
+/// What is known of one request; counted and logged when it is dropped, which is when the last byte
+/// of the answer was handed over, or the client went away.
+#[derive(Debug)]
+pub struct Record {
+    /// Its id.
+    pub id: RequestId,
+    /// When its head was complete.
+    pub started: Instant,
+    /// Where the counters are.
+    pub usage: GatewayUsage,
+    /// The server it went to.
+    pub route: Option<Arc<CompiledRoute>>,
+    /// Answer.
+    pub status: StatusCode,
+    /// Bytes of the answer's body.
+    pub bytes_out: u64,
+    /// The whole answer was handed over.
+    pub complete: bool,
+    /// The upstream broke off.
+    pub broken: bool,
+    /// Why the gateway itself answered.
+    pub reason: Option<Reason>,
+    /// Keeps the connection from being taken for an idle one.
+    pub busy: Busy,
+    /// For the access log; `None` when it is off.
+    pub line: Option<Box<AccessLine>>,
+}
+
+/// What only the access log needs.
+#[derive(Debug)]
+pub struct AccessLine {
+    /// Client address.
+    pub client: IpAddr,
+    /// Method.
+    pub method: Method,
+    /// Path, without query: a query may hold secrets.
+    pub path: String,
+    /// Who called.
+    pub caller: Option<Arc<Principal>>,
+    /// JSON-RPC method.
+    pub rpc_method: Option<String>,
+    /// Tool, prompt or resource.
+    pub rpc_target: Option<String>,
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let duration = self.started.elapsed();
+        self.usage.observe(duration);
+        if let Some(route) = &self.route {
+            route.usage.count(self.status);
+        }
+        if let Some(reason) = self.reason {
+            metrics::counter!("mcp_gateway_refused_total", "reason" => reason.label()).increment(1);
+        }
+        if let Some(line) = &self.line {
+            self.log(line, duration);
+        }
+    }
+}
+
+impl Record {
+    fn log(&self, line: &AccessLine, duration: std::time::Duration) {
+        let end = match (self.complete, self.broken) {
+            (true, _) => "complete",
+            (false, true) => "upstream_aborted",
+            (false, false) => "client_gone",
+        };
+        tracing::info!(
+            target: "access",
+            {
+            request.id = %self.id,
+            client.address = %line.client,
+            user.name = line.caller.as_ref().map(|caller| &*caller.username),
+            server.path = self.route.as_ref().map(|route| route.path().as_str()),
+            http.method = line.method.as_str(),
+            http.path = line.path,
+            http.status = self.status.as_u16(),
+            mcp.method = line.rpc_method,
+            mcp.name = line.rpc_target,
+            duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+            bytes_out = self.bytes_out,
+            reason = self.reason.map(Reason::label),
+            end,
+            },
+            "request"
+        );
+    }
+}

@@ -1,0 +1,436 @@
+//! The first phase: is this a request that we handle at all?
+//!
+//! Everything that later phases rely on is settled here: one valid host that we answer for, an
+//! origin that may call, fields that mean the same to us and to an upstream.
+
+use std::collections::HashSet;
+
+use http::header::{self, HeaderName};
+use http::{HeaderValue, Method, Version};
+
+use super::head::RequestHead;
+use super::reason::Reason;
+use crate::config::HttpConfig;
+use crate::config::gateway::LimitsConfig;
+
+/// Fields that must not come twice: what we decide on.
+const SINGLE: [HeaderName; 12] = [
+    header::AUTHORIZATION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    header::ORIGIN,
+    header::EXPECT,
+    header::UPGRADE,
+    HeaderName::from_static("x-authorization"),
+    HeaderName::from_static("mcp-protocol-version"),
+    HeaderName::from_static("mcp-session-id"),
+    HeaderName::from_static("mcp-method"),
+    HeaderName::from_static("mcp-name"),
+];
+
+/// Whom we answer, by `Host` and by `Origin`.
+#[derive(Debug)]
+pub struct RequestRules {
+    hosts: HashSet<String>,
+    origins: HashSet<String>,
+    /// Serve every host: a public listener for which none is configured.
+    any_host: bool,
+    header_fields: usize,
+    header_bytes: usize,
+    target_bytes: usize,
+}
+
+/// What admission found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// The host as the client names it, with port.
+    pub host: String,
+    /// The client is a page of an origin that may call.
+    pub origin: Option<HeaderValue>,
+}
+
+impl RequestRules {
+    /// From settings; `machine` is the machine's own name, `public` says that some listener is
+    /// reachable from elsewhere.
+    pub fn new(
+        http: &HttpConfig,
+        limits: &LimitsConfig,
+        machine: Option<&str>,
+        public: bool,
+    ) -> Self {
+        let urls = [&http.public_url, &http.gateway_public_url];
+        let named = urls.iter().filter_map(|url| url.as_ref()?.host_str());
+        let hosts: HashSet<String> = http
+            .allowed_hosts
+            .iter()
+            .map(String::as_str)
+            .chain(named)
+            .chain(machine)
+            .map(|host| host.trim_end_matches('.').to_ascii_lowercase())
+            .collect();
+        let configured = !http.allowed_hosts.is_empty() || urls.iter().any(|url| url.is_some());
+        let any_host = public && !configured;
+        if any_host {
+            tracing::warn!(
+                "every Host is served on a listener that others can reach; set ALLOWED_HOSTS to the names that clients use"
+            );
+        }
+        let origins = http
+            .allowed_origins
+            .iter()
+            .map(|origin| origin.trim_end_matches('/').to_ascii_lowercase())
+            .collect();
+        Self {
+            hosts,
+            origins,
+            any_host,
+            header_fields: limits.header_fields,
+            header_bytes: limits.header_bytes.bytes(),
+            target_bytes: limits.target_bytes.bytes(),
+        }
+    }
+
+    /// Admits a request or says why not.
+    pub fn check(&self, head: &RequestHead, sni: Option<&str>) -> Result<Admitted, Reason> {
+        self.check_size(head)?;
+        check_method(head)?;
+        check_fields(head)?;
+        let host = host_of(head)?;
+        let name = host_name(host).ok_or(Reason::BadHost)?;
+        if sni.is_some_and(|sni| !sni.eq_ignore_ascii_case(name)) {
+            return Err(Reason::Misdirected);
+        }
+        if !self.serves(name) {
+            return Err(Reason::HostRefused);
+        }
+        let host = host.to_owned();
+        let origin = self.check_origin(head, &host)?;
+        Ok(Admitted { host, origin })
+    }
+
+    fn check_size(&self, head: &RequestHead) -> Result<(), Reason> {
+        let query = head.query().map_or(0, |query| query.len() + 1);
+        if head.raw_path().len() + query > self.target_bytes {
+            return Err(Reason::TargetTooLong);
+        }
+        let headers = head.headers();
+        let bytes: usize = headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 4)
+            .sum();
+        if headers.len() > self.header_fields || bytes > self.header_bytes {
+            return Err(Reason::HeadTooLarge);
+        }
+        Ok(())
+    }
+
+    /// Whether we answer for this host name (without port).
+    pub fn serves(&self, name: &str) -> bool {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        self.any_host || name == "localhost" || is_address(&name) || self.hosts.contains(&name)
+    }
+
+    fn check_origin(&self, head: &RequestHead, host: &str) -> Result<Option<HeaderValue>, Reason> {
+        let Some(value) = head.header(header::ORIGIN) else {
+            return Ok(None);
+        };
+        let origin = value
+            .to_str()
+            .map_err(|_| Reason::OriginRefused)?
+            .to_ascii_lowercase();
+        let own_host = origin
+            .split_once("://")
+            .filter(|(scheme, _)| matches!(*scheme, "http" | "https"))
+            .is_some_and(|(_, authority)| {
+                authority.eq_ignore_ascii_case(host)
+                    || (!self.any_host
+                        && host_name(authority).is_some_and(|name| self.serves(name)))
+                    || host_name(authority)
+                        .is_some_and(|name| name == "localhost" || is_loopback(name))
+            });
+        if own_host || self.origins.contains(&origin) {
+            Ok(Some(value.clone()))
+        } else {
+            Err(Reason::OriginRefused)
+        }
+    }
+}
+
+fn check_method(head: &RequestHead) -> Result<(), Reason> {
+    match *head.method() {
+        Method::GET
+        | Method::POST
+        | Method::DELETE
+        | Method::OPTIONS
+        | Method::HEAD
+        | Method::PUT
+        | Method::PATCH => Ok(()),
+        _ => Err(Reason::MethodNotAllowed),
+    }
+}
+
+fn check_fields(head: &RequestHead) -> Result<(), Reason> {
+    // A name with '_' becomes one with '-' in CGI-like servers, a second spelling of ours.
+    if head
+        .headers()
+        .keys()
+        .any(|name| name.as_str().contains('_'))
+    {
+        return Err(Reason::BadHeader);
+    }
+    if SINGLE.iter().any(|name| head.has_duplicate(name)) {
+        return Err(Reason::BadHeader);
+    }
+    if let Some(expect) = head.header(header::EXPECT)
+        && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
+    {
+        return Err(Reason::ExpectationFailed);
+    }
+    let mut encodings = head.header_all(header::TRANSFER_ENCODING).iter();
+    if let Some(encoding) = encodings.next() {
+        let chunked = encoding.as_bytes().eq_ignore_ascii_case(b"chunked");
+        if !chunked || encodings.next().is_some() || head.version() != Version::HTTP_11 {
+            return Err(Reason::BadRequest);
+        }
+    }
+    Ok(())
+}
+
+/// The one host that the request names (RFC 9112 §3.2, RFC 9113 §8.3.1).
+fn host_of(head: &RequestHead) -> Result<&str, Reason> {
+    let mut fields = head.header_all(header::HOST).iter();
+    let field = fields
+        .next()
+        .map(|value| value.to_str().map_err(|_| Reason::BadHost))
+        .transpose()?;
+    if fields.next().is_some() {
+        return Err(Reason::BadHost);
+    }
+    match (head.authority(), field) {
+        (Some(authority), Some(field)) if !authority.eq_ignore_ascii_case(field) => {
+            Err(Reason::BadHost)
+        }
+        (Some(authority), _) => Ok(authority),
+        (None, Some(field)) => Ok(field),
+        (None, None) => Err(Reason::BadHost),
+    }
+}
+
+/// The name in `host[:port]`; `None` when it is not one.
+fn host_name(host: &str) -> Option<&str> {
+    if let Some(rest) = host.strip_prefix('[') {
+        let (address, rest) = rest.split_once(']')?;
+        address.parse::<std::net::Ipv6Addr>().ok()?;
+        return (rest.is_empty() || is_port(rest.strip_prefix(':')?)).then_some(address);
+    }
+    let (name, port) = host
+        .split_once(':')
+        .map_or((host, None), |(name, port)| (name, Some(port)));
+    let valid = !name.is_empty()
+        && name.len() <= 253
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    (valid && port.is_none_or(is_port)).then_some(name)
+}
+
+fn is_port(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && text.parse::<u16>().is_ok()
+}
+
+fn is_address(name: &str) -> bool {
+    name.parse::<std::net::IpAddr>().is_ok()
+}
+
+fn is_loopback(name: &str) -> bool {
+    name.parse::<std::net::IpAddr>()
+        .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+    use crate::config::types::ByteSize;
+
+    fn admission(hosts: &[&str], public: bool) -> RequestRules {
+        let http = HttpConfig {
+            allowed_hosts: hosts.iter().map(ToString::to_string).collect(),
+            allowed_origins: vec!["https://app.example".to_owned()],
+            public_url: None,
+            gateway_public_url: None,
+            trust_proxy_headers: false,
+            trusted_proxies: Vec::new(),
+        };
+        let limits = LimitsConfig {
+            connections: 1,
+            connections_per_address: 1,
+            requests_per_connection: 0,
+            header_fields: 10,
+            header_bytes: ByteSize::new(1_000),
+            target_bytes: ByteSize::new(100),
+            message_bytes: ByteSize::new(1),
+            h2_streams: 1,
+        };
+        RequestRules::new(&http, &limits, Some("box"), public)
+    }
+
+    fn head(uri: &str, fields: &[(&str, &str)]) -> RequestHead {
+        let mut request = Request::builder().uri(uri);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        RequestHead::from_parts(request.body(()).unwrap().into_parts().0)
+    }
+
+    fn checked(fields: &[(&str, &str)]) -> Result<Admitted, Reason> {
+        admission(&["gw.example"], false).check(&head("/x", fields), None)
+    }
+
+    #[test]
+    fn needs_exactly_one_valid_host_that_we_answer_for() {
+        for host in [
+            "gw.example",
+            "GW.example:8443",
+            "localhost:1",
+            "127.0.0.1",
+            "[::1]:8080",
+            "box",
+            "10.1.2.3:80",
+            "gw.example.",
+        ] {
+            assert!(checked(&[("host", host)]).is_ok(), "{host}");
+        }
+        for host in [
+            "",
+            "a b",
+            "gw.example:99999",
+            "gw.example:",
+            "[::1",
+            "u@gw.example",
+            "gw.example/x",
+            "gw.example, x",
+        ] {
+            assert_eq!(checked(&[("host", host)]), Err(Reason::BadHost), "{host}");
+        }
+        assert_eq!(checked(&[]), Err(Reason::BadHost));
+        assert_eq!(
+            checked(&[("host", "gw.example"), ("host", "gw.example")]),
+            Err(Reason::BadHost)
+        );
+        for host in ["evil.example", "gw.example.evil", "localhost.evil"] {
+            assert_eq!(
+                checked(&[("host", host)]),
+                Err(Reason::HostRefused),
+                "{host}"
+            );
+        }
+    }
+
+    #[test]
+    fn host_and_authority_must_agree() {
+        let admission = admission(&["gw.example", "other.example"], false);
+        let check =
+            |fields: &[(&str, &str)]| admission.check(&head("http://gw.example/x", fields), None);
+        assert!(check(&[]).is_ok());
+        assert!(check(&[("host", "GW.EXAMPLE")]).is_ok());
+        assert_eq!(check(&[("host", "other.example")]), Err(Reason::BadHost));
+    }
+
+    #[test]
+    fn a_connection_made_for_another_name_is_misdirected() {
+        let admission = admission(&["gw.example", "other.example"], false);
+        let head = head("/x", &[("host", "gw.example:443")]);
+        assert!(admission.check(&head, Some("GW.example")).is_ok());
+        assert_eq!(
+            admission.check(&head, Some("other.example")),
+            Err(Reason::Misdirected)
+        );
+    }
+
+    #[test]
+    fn foreign_origins_may_not_call() {
+        let with = |origin: &str| checked(&[("host", "gw.example"), ("origin", origin)]);
+        for origin in [
+            "https://gw.example",
+            "http://localhost:5173",
+            "https://app.example",
+            "http://127.0.0.1:1",
+        ] {
+            assert!(with(origin).is_ok(), "{origin}");
+        }
+        for origin in [
+            "null",
+            "https://evil.example",
+            "https://app.example.evil",
+            "file://gw.example",
+            "https://gw.example.evil",
+        ] {
+            assert_eq!(with(origin), Err(Reason::OriginRefused), "{origin}");
+        }
+    }
+
+    #[test]
+    fn an_open_listener_serves_any_host_but_no_foreign_origin() {
+        let admission = admission(&[], true);
+        let check = |origin: &str| {
+            admission.check(
+                &head("/x", &[("host", "anything.example"), ("origin", origin)]),
+                None,
+            )
+        };
+        assert!(check("https://anything.example").is_ok());
+        assert_eq!(check("https://evil.example"), Err(Reason::OriginRefused));
+    }
+
+    #[test]
+    fn refuses_ambiguous_fields_methods_and_sizes() {
+        let with = |name: &str, value: &str| checked(&[("host", "box"), (name, value)]);
+        assert_eq!(with("x_user", "a"), Err(Reason::BadHeader));
+        assert_eq!(with("expect", "x"), Err(Reason::ExpectationFailed));
+        assert!(with("expect", "100-Continue").is_ok());
+        assert_eq!(
+            with("transfer-encoding", "cow, chunked"),
+            Err(Reason::BadRequest)
+        );
+        assert!(with("transfer-encoding", "chunked").is_ok());
+        assert_eq!(
+            with("x-long", &"a".repeat(1_000)),
+            Err(Reason::HeadTooLarge)
+        );
+        assert_eq!(
+            checked(&[
+                ("host", "box"),
+                ("authorization", "a"),
+                ("authorization", "b")
+            ]),
+            Err(Reason::BadHeader)
+        );
+        let admission = admission(&[], false);
+        assert_eq!(
+            admission.check(
+                &head(&format!("/{}", "a".repeat(100)), &[("host", "box")]),
+                None
+            ),
+            Err(Reason::TargetTooLong)
+        );
+        for method in [
+            Method::TRACE,
+            Method::CONNECT,
+            Method::from_bytes(b"PURGE").unwrap(),
+        ] {
+            let request = Request::builder()
+                .method(method)
+                .uri("/")
+                .header("host", "box")
+                .body(())
+                .unwrap();
+            let head = RequestHead::from_parts(request.into_parts().0);
+            assert_eq!(admission.check(&head, None), Err(Reason::MethodNotAllowed));
+        }
+    }
+}

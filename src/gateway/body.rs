@@ -1,0 +1,277 @@
+//! Bodies on their way through: never boxed, never buffered.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::account::Record;
+use super::streams::StreamGuard;
+use super::upstream::Lease;
+
+/// Why a body ended early.
+#[derive(Debug)]
+pub enum Error {
+    /// The side that sends it broke off.
+    Broken(hyper::Error),
+    /// The side that sends it fell silent.
+    Silent,
+    /// The right to the stream, or its server, is gone, or the gateway stops.
+    Closed,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Broken(_) => "the body was broken off",
+            Self::Silent => "the body stopped coming",
+            Self::Closed => "the stream was closed by the gateway",
+        })
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Broken(error) => Some(error),
+            Self::Silent | Self::Closed => None,
+        }
+    }
+}
+
+/// What is sent to an upstream.
+#[derive(Debug)]
+pub enum RequestBody {
+    /// Nothing.
+    Empty,
+    /// A held message, byte for byte as it came.
+    Held(Option<Bytes>),
+    /// Passed on as it comes; silence ends it.
+    Stream(Incoming, SilenceTimer),
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Held(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Stream(incoming, timer) => poll_data(incoming, timer, context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Held(bytes) => bytes.is_none(),
+            Self::Stream(incoming, _) => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Held(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Self::Stream(incoming, _) => incoming.size_hint(),
+        }
+    }
+}
+
+/// What is sent to a client.
+#[derive(Debug)]
+pub enum ResponseBody {
+    /// Nothing.
+    Empty,
+    /// Our own answer.
+    Full(Option<Bytes>, Option<Box<Record>>),
+    /// An upstream's answer, as it comes.
+    Relay(Box<Relay>),
+}
+
+impl ResponseBody {
+    /// Our own answer.
+    pub const fn full(bytes: Bytes) -> Self {
+        Self::Full(Some(bytes), None)
+    }
+}
+
+/// An upstream's answer on its way to the client.
+#[derive(Debug)]
+pub struct Relay {
+    /// The body.
+    pub incoming: Incoming,
+    /// Gives the connection back at the end.
+    pub lease: Lease,
+    /// Ends the body when the upstream falls silent.
+    pub timer: SilenceTimer,
+    /// Set for event streams: closes it when its right ends.
+    pub guard: Option<StreamGuard>,
+    /// Written when the body is done with, however that comes about.
+    pub record: Option<Box<Record>>,
+}
+
+impl Relay {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(guard) = &mut self.guard
+            && guard.poll_closed(context).is_ready()
+        {
+            // An event stream has no end of its own; its client resumes or reconnects.
+            return Poll::Ready(None);
+        }
+        if let Some(record) = &self.record {
+            record.busy.asked_for_more();
+        }
+        let polled = ready!(poll_data(&mut self.incoming, &mut self.timer, context));
+        match &polled {
+            Some(Ok(frame)) => {
+                if let (Some(record), Some(data)) = (&mut self.record, frame.data_ref()) {
+                    record.bytes_out += data.len() as u64;
+                    record.busy.handed_over();
+                }
+                if self.incoming.is_end_stream() {
+                    self.finish();
+                }
+            }
+            Some(Err(error)) => {
+                if let Some(record) = &mut self.record {
+                    record.broken = true;
+                }
+                tracing::debug!(%error, "answer cut off");
+            }
+            None => self.finish(),
+        }
+        Poll::Ready(polled)
+    }
+
+    fn finish(&mut self) {
+        self.lease.finish();
+        if let Some(record) = &mut self.record {
+            record.complete = true;
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Full(bytes, record) => {
+                if let (Some(record), Some(bytes)) = (record, &*bytes) {
+                    record.bytes_out = bytes.len() as u64;
+                    record.complete = true;
+                    record.busy.handed_over();
+                }
+                Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+            }
+            Self::Relay(relay) => relay.poll(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Full(bytes, _) => bytes.is_none(),
+            Self::Relay(relay) => relay.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Full(bytes, _) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Self::Relay(relay) => relay.incoming.size_hint(),
+        }
+    }
+}
+
+/// Limits the silence between two frames, and the body in all where it has a deadline. The timer is
+/// made at the first wait, so that a body that is there at once costs none; it runs only while we
+/// wait for the sender, not while the receiver makes the sender wait.
+#[derive(Debug)]
+pub struct SilenceTimer {
+    limit: Duration,
+    deadline: Option<Instant>,
+    waiting: bool,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl SilenceTimer {
+    /// Silence of at most `limit`.
+    pub const fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            deadline: None,
+            waiting: false,
+            sleep: None,
+        }
+    }
+
+    /// The whole body is there at `deadline`.
+    #[must_use]
+    pub const fn until(mut self, deadline: Option<Instant>) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    fn poll_silent(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.waiting {
+            self.waiting = true;
+            let silent = Instant::now() + self.limit;
+            let end = self.deadline.map_or(silent, |end| end.min(silent));
+            match &mut self.sleep {
+                Some(sleep) => sleep.as_mut().reset(end),
+                None => self.sleep = Some(Box::pin(sleep_until(end))),
+            }
+        }
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().poll(context),
+            None => Poll::Pending,
+        }
+    }
+
+    const fn heard(&mut self) {
+        self.waiting = false;
+    }
+}
+
+/// The next frame of data; trailers are dropped, since nobody may add fields after the check.
+fn poll_data(
+    incoming: &mut Incoming,
+    timer: &mut SilenceTimer,
+    context: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    loop {
+        match Pin::new(&mut *incoming).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => {}
+            Poll::Ready(frame) => {
+                timer.heard();
+                return Poll::Ready(frame.map(|frame| frame.map_err(Error::Broken)));
+            }
+            Poll::Pending => {
+                return timer
+                    .poll_silent(context)
+                    .map(|()| Some(Err(Error::Silent)));
+            }
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! One request, phase by phase. Read this file first.
+//!
+//! admit → canonical target → route → authenticate → read the MCP envelope → authorise → prepare
+//! the upstream request → send → filter the response → account. What is authorised is byte for byte
+//! what is forwarded.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+
+use super::account::{AccessLine, Record};
+use super::admit::Admitted;
+use super::body::{Relay, RequestBody, ResponseBody, SilenceTimer};
+use super::control;
+use super::head::RequestHead;
+use super::prepare::Forwarded;
+use super::reason::Reason;
+use super::reply::{self, ReplyContext};
+use super::respond;
+use super::server_call;
+use super::shared::Gateway;
+use super::streams::StreamGuard;
+use super::table::{Place, Table};
+use super::target;
+use super::tunnel;
+use super::upstream::{Answer, Pool};
+use crate::http::connection::Connection;
+
+/// Everything a phase may reach: the gateway, this worker's connections, the client's connection.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Shared by all workers.
+    pub gateway: Arc<Gateway>,
+    /// This worker's connections to upstreams.
+    pub pool: Arc<Pool>,
+    /// The client's connection.
+    pub connection: Arc<Connection>,
+}
+
+/// One request on its way through the phases.
+#[derive(Debug)]
+pub struct Exchange {
+    /// What later phases decide on.
+    pub head: RequestHead,
+    /// What admission found out.
+    pub admitted: Admitted,
+    /// The canonical path.
+    pub path: String,
+    /// Whether it asks for a WebSocket.
+    pub websocket: bool,
+    /// Set when it does.
+    pub upgrade: Option<OnUpgrade>,
+    /// Written at the end.
+    pub record: Box<Record>,
+    /// How a refusal looks.
+    pub reply: ReplyContext,
+}
+
+/// Answers one request.
+pub async fn handle(context: Context, mut request: Request<Incoming>) -> Response<ResponseBody> {
+    let gateway = Arc::clone(&context.gateway);
+    let upgrade = request
+        .headers()
+        .contains_key(header::UPGRADE)
+        .then(|| hyper::upgrade::on(&mut request));
+    let (parts, body) = request.into_parts();
+    let head = RequestHead::from_parts(parts);
+    let mut record = Box::new(Record {
+        id: gateway.ids.next(),
+        started: Instant::now(),
+        usage: gateway.usage.clone(),
+        route: None,
+        status: StatusCode::OK,
+        bytes_out: 0,
+        complete: false,
+        broken: false,
+        reason: None,
+        busy: context.connection.begin_request(),
+        line: None,
+    });
+    if gateway.access_log {
+        record.line = Some(Box::new(AccessLine {
+            client: context.connection.peer(),
+            method: head.method().clone(),
+            path: head.raw_path().to_owned(),
+            caller: None,
+            rpc_method: None,
+            rpc_target: None,
+        }));
+    }
+    let mut reply = ReplyContext {
+        // Where no page can be, the caller speaks JSON-RPC.
+        rpc: !control::is_reserved(head.raw_path()),
+        ..ReplyContext::default()
+    };
+    let admitted = match admit(&context, &head, &mut reply) {
+        Ok(admitted) => admitted,
+        Err(reason) => return refuse(reason, &reply, record),
+    };
+    let (admitted, path, websocket) = admitted;
+    let exchange = Exchange {
+        head,
+        admitted,
+        path,
+        websocket,
+        upgrade,
+        record,
+        reply,
+    };
+    route(context, exchange, body).await
+}
+
+/// Phases one and two: admit, canonical target.
+fn admit(
+    context: &Context,
+    head: &RequestHead,
+    reply: &mut ReplyContext,
+) -> Result<(Admitted, String, bool), Reason> {
+    let admitted = context
+        .gateway
+        .rules
+        .check(head, context.connection.sni())?;
+    reply.origin.clone_from(&admitted.origin);
+    let slash_escapes = control::takes_escaped_slashes(head.raw_path());
+    let path = target::canonical_path(head.raw_path(), slash_escapes)
+        .map_err(|_| Reason::BadTarget)?
+        .into_owned();
+    let websocket = tunnel::wanted(head)?;
+    Ok((admitted, path, websocket))
+}
+
+/// Phase three: whose request is it?
+async fn route(context: Context, mut exchange: Exchange, body: Incoming) -> Response<ResponseBody> {
+    if control::is_health(&exchange.path) {
+        return own_page(
+            control::health(&exchange.path, &context.gateway),
+            exchange.record,
+        );
+    }
+    if control::is_control_plane(&exchange.path) {
+        return control::forward(context, exchange, body).await;
+    }
+    let table: Option<Arc<Table>> = context.gateway.table();
+    let Some(table) = table else {
+        return refuse(Reason::Initializing, &exchange.reply, exchange.record);
+    };
+    let Some((route, below)) = table.find(&exchange.path) else {
+        return refuse(Reason::NotFound, &exchange.reply, exchange.record);
+    };
+    let place = Place::of(below);
+    if matches!(place, Place::Below(_)) && !route.route.passthrough {
+        return refuse(Reason::NotFound, &exchange.reply, exchange.record);
+    }
+    if place == Place::Mcp && exchange.head.method() == Method::OPTIONS {
+        return options(exchange);
+    }
+    let route = Arc::clone(route);
+    let below = below.to_owned();
+    let access = table.access().cloned();
+    // The snapshot is let go before anything streams.
+    drop(table);
+    exchange.record.route = Some(Arc::clone(&route));
+    server_call::call(context, exchange, route, &below, access, body).await
+}
+
+/// Browsers ask before they call.
+fn options(exchange: Exchange) -> Response<ResponseBody> {
+    let asked = exchange.head.header(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    let mut response = Response::new(ResponseBody::Empty);
+    if let Some(origin) = &exchange.admitted.origin {
+        let (status, headers) = respond::preflight(asked, origin);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+    } else {
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        response.headers_mut().insert(
+            header::ALLOW,
+            HeaderValue::from_static(server_call::METHODS),
+        );
+    }
+    own_page(response, exchange.record)
+}
+
+/// An answer of our own that is not a refusal.
+pub fn own_page(
+    mut response: Response<ResponseBody>,
+    mut record: Box<Record>,
+) -> Response<ResponseBody> {
+    record.status = response.status();
+    match response.body_mut() {
+        ResponseBody::Full(_, slot) => *slot = Some(record),
+        ResponseBody::Empty => record.complete = true,
+        ResponseBody::Relay(_) => {}
+    }
+    response
+}
+
+/// A refusal, counted.
+pub fn refuse(
+    reason: Reason,
+    reply: &ReplyContext,
+    mut record: Box<Record>,
+) -> Response<ResponseBody> {
+    let response = reply::refuse(reason, reply, record.id);
+    record.reason = Some(reason);
+    own_page(response, record)
+}
+
+/// How an answer is passed on.
+#[derive(Debug)]
+pub struct Passing {
+    /// Whose answer it is.
+    pub from: respond::From,
+    /// Silence allowed inside a body that is not an event stream.
+    pub body_idle: std::time::Duration,
+    /// Silence allowed inside an event stream.
+    pub stream_idle: std::time::Duration,
+    /// A body that is not an event stream is through by then.
+    pub deadline: Option<tokio::time::Instant>,
+}
+
+/// Phases nine and ten: filter the answer and hand it over; it is accounted when it is through.
+pub fn pass_on(
+    answer: Answer,
+    mut exchange: Exchange,
+    passing: &Passing,
+    guard: impl FnOnce() -> Option<StreamGuard>,
+    context: &Context,
+) -> Response<ResponseBody> {
+    let Answer {
+        mut response,
+        mut lease,
+    } = answer;
+    let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if switching {
+        let client = exchange.upgrade.take().filter(|_| exchange.websocket);
+        let Some(client) = client.filter(|_| tunnel::accepted(response.headers())) else {
+            return refuse(Reason::UpstreamProtocol, &exchange.reply, exchange.record);
+        };
+        let server = hyper::upgrade::on(&mut response);
+        exchange.record.status = StatusCode::SWITCHING_PROTOCOLS;
+        let patience = tunnel::Patience {
+            idle: passing.stream_idle,
+            write_stall: context.gateway.timeouts.write_stall.get(),
+        };
+        tunnel::open(
+            &context.gateway.tunnels,
+            client,
+            server,
+            guard(),
+            exchange.record,
+            patience,
+        );
+        return switched(response, passing.from);
+    }
+    let (mut parts, incoming) = response.into_parts();
+    let is_stream = respond::is_event_stream(&parts.headers);
+    respond::filter(&mut parts.headers, passing.from);
+    if passing.from == respond::From::Server
+        && let Some(origin) = &exchange.admitted.origin
+    {
+        respond::allow_origin(&mut parts.headers, origin);
+    }
+    exchange.record.status = parts.status;
+    let body = if incoming.is_end_stream() {
+        lease.finish();
+        exchange.record.complete = true;
+        ResponseBody::Empty
+    } else {
+        let (timer, guard) = if is_stream {
+            (SilenceTimer::new(passing.stream_idle), guard())
+        } else {
+            let timer = SilenceTimer::new(passing.body_idle).until(passing.deadline);
+            (timer, None)
+        };
+        ResponseBody::Relay(Box::new(Relay {
+            incoming,
+            lease,
+            timer,
+            guard,
+            record: Some(exchange.record),
+        }))
+    };
+    let mut passed = Response::new(body);
+    *passed.status_mut() = parts.status;
+    *passed.headers_mut() = parts.headers;
+    passed
+}
+
+fn switched(response: Response<Incoming>, from: respond::From) -> Response<ResponseBody> {
+    let (mut parts, _) = response.into_parts();
+    respond::filter(&mut parts.headers, from);
+    parts
+        .headers
+        .insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    parts
+        .headers
+        .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    let mut passed = Response::new(ResponseBody::Empty);
+    *passed.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *passed.headers_mut() = parts.headers;
+    passed
+}
+
+/// A body that is passed on as it comes.
+pub fn stream_body(body: Incoming, context: &Context) -> RequestBody {
+    if body.is_end_stream() {
+        RequestBody::Empty
+    } else {
+        RequestBody::Stream(
+            body,
+            SilenceTimer::new(context.gateway.timeouts.body_idle.get()),
+        )
+    }
+}
+
+/// What is known of where the request comes from.
+pub fn forwarded(context: &Context, exchange: &Exchange) -> Forwarded {
+    let trusted = context.gateway.trusts(context.connection.peer());
+    Forwarded::new(
+        &exchange.head,
+        &context.connection,
+        &exchange.admitted.host,
+        trusted,
+    )
+}

@@ -1,0 +1,138 @@
+//! The gateway's own answers: one function turns a [`Reason`] into a reply.
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap};
+use http::{HeaderValue, Response, StatusCode};
+
+use super::account::RequestId;
+use super::body::ResponseBody;
+use super::reason::Reason;
+use super::respond;
+
+/// What an answer of ours depends on.
+#[derive(Debug, Default)]
+pub struct ReplyContext {
+    /// On an MCP path: a JSON-RPC error body.
+    pub rpc: bool,
+    /// The JSON-RPC id as it was written, to be echoed.
+    pub rpc_id: Option<String>,
+    /// A page of this origin may read the answer.
+    pub origin: Option<HeaderValue>,
+    /// A token was shown, and refused.
+    pub token_shown: bool,
+    /// `Allow` of a 405.
+    pub allow: Option<&'static str>,
+}
+
+/// The answer for a reason.
+pub fn refuse(reason: Reason, context: &ReplyContext, id: RequestId) -> Response<ResponseBody> {
+    let body = if context.rpc {
+        rpc_body(reason, context, id)
+    } else {
+        problem_body(reason, id)
+    };
+    let mut response = Response::new(ResponseBody::full(body));
+    *response.status_mut() = reason.status();
+    let headers = response.headers_mut();
+    let kind = if context.rpc {
+        "application/json"
+    } else {
+        "application/problem+json"
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert("x-request-id", id.header());
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    add_hints(headers, reason, context);
+    response
+}
+
+fn add_hints(headers: &mut HeaderMap, reason: Reason, context: &ReplyContext) {
+    if reason == Reason::Unauthenticated {
+        let challenge = if context.token_shown {
+            "Bearer error=\"invalid_token\""
+        } else {
+            "Bearer"
+        };
+        headers.insert(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static(challenge),
+        );
+    }
+    if reason == Reason::MethodNotAllowed {
+        let allow = context
+            .allow
+            .unwrap_or("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+    }
+    if reason.status() == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    }
+    if let Some(origin) = &context.origin {
+        respond::allow_origin(headers, origin);
+    }
+}
+
+fn rpc_body(reason: Reason, context: &ReplyContext, id: RequestId) -> Bytes {
+    let rpc_id = context.rpc_id.as_deref().unwrap_or("null");
+    // The id is JSON as the client wrote it, already parsed; the rest holds nothing to escape.
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{rpc_id},"error":{{"code":{},"message":"{}","data":{{"reason":"{}","request_id":"{id}"}}}}}}"#,
+        reason.code(),
+        reason.message(),
+        reason.label(),
+    )
+    .into()
+}
+
+/// RFC 9457.
+fn problem_body(reason: Reason, id: RequestId) -> Bytes {
+    let status = reason.status();
+    format!(
+        r#"{{"type":"about:blank","title":"{}","status":{},"detail":"{}","reason":"{}","instance":"{id}"}}"#,
+        status.canonical_reason().unwrap_or_default(),
+        status.as_u16(),
+        reason.message(),
+        reason.label(),
+    )
+    .into()
+}
+
+/// A short text of our own.
+pub fn text(status: StatusCode, body: &'static str) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::full(Bytes::from_static(body.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::account::RequestIds;
+
+    #[test]
+    fn bodies_are_json_for_every_reason() {
+        let id = RequestIds::new(7).next();
+        let context = ReplyContext {
+            rpc_id: Some("\"a\\\"b\"".to_owned()),
+            ..ReplyContext::default()
+        };
+        for reason in [
+            Reason::Unauthenticated,
+            Reason::NotFound,
+            Reason::Initializing,
+            Reason::HostRefused,
+        ] {
+            let rpc: serde_json::Value =
+                serde_json::from_slice(&rpc_body(reason, &context, id)).unwrap();
+            assert_eq!(rpc["id"], "a\"b");
+            assert_eq!(rpc["error"]["data"]["reason"], reason.label());
+            let problem: serde_json::Value =
+                serde_json::from_slice(&problem_body(reason, id)).unwrap();
+            assert_eq!(problem["status"], reason.status().as_u16());
+        }
+    }
+}

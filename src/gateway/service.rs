@@ -1,0 +1,66 @@
+//! What answers on one client connection.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::Poll;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::{HttpService, service_fn};
+
+use super::body::ResponseBody;
+use super::pipeline::{self, Context};
+use super::reason::Reason;
+use super::reply::{self, ReplyContext};
+use super::shared::Gateway;
+use super::upstream::Pool;
+use crate::http::connection::Connection;
+
+/// The service of one client connection.
+pub fn make(
+    gateway: Arc<Gateway>,
+    pool: Arc<Pool>,
+    connection: Arc<Connection>,
+) -> impl HttpService<Incoming, ResBody = ResponseBody, Error = Infallible, Future: Send> + Send {
+    let context = Context {
+        gateway,
+        pool,
+        connection,
+    };
+    service_fn(move |request: Request<Incoming>| {
+        let limit = context.gateway.limits.requests_per_connection;
+        if limit != 0 && context.connection.requests() + 1 >= limit {
+            context.connection.wind_down();
+        }
+        let gateway = Arc::clone(&context.gateway);
+        let answer = pipeline::handle(context.clone(), request);
+        async move { Ok::<_, Infallible>(unwound(answer, &gateway).await) }
+    })
+}
+
+/// A panic in a phase is this request's 500 and nobody else's trouble.
+async fn unwound(
+    answer: impl Future<Output = Response<ResponseBody>>,
+    gateway: &Gateway,
+) -> Response<ResponseBody> {
+    let mut answer = std::pin::pin!(answer);
+    let polled = std::future::poll_fn(|context| {
+        match std::panic::catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
+            Err(_) => Poll::Ready(None),
+        }
+    });
+    if let Some(response) = polled.await {
+        return response;
+    }
+    metrics::counter!("mcp_gateway_refused_total", "reason" => Reason::Internal.label())
+        .increment(1);
+    reply::refuse(
+        Reason::Internal,
+        &ReplyContext::default(),
+        gateway.ids.next(),
+    )
+}

@@ -1,0 +1,259 @@
+//! What all workers share: settings, the table in force, open streams.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwapOption;
+use http::HeaderValue;
+use ipnet::IpNet;
+use tokio_util::task::TaskTracker;
+
+use super::account::RequestIds;
+use super::admit::RequestRules;
+use super::origin::{LocalPeer, Origin, Origins};
+use super::reason::Reason;
+use super::streams::{Stream, StreamGuard, Streams};
+use super::table::Table;
+use super::usage::GatewayUsage;
+use crate::auth::verify::Verifier;
+use crate::catalog::{Snapshot, SnapshotSink};
+use crate::config::gateway::{LimitsConfig, TimeoutsConfig};
+use crate::config::{GatewayConfig, HttpConfig};
+use crate::domain::endpoint::UpstreamUrl;
+use crate::domain::policy::Action;
+use crate::domain::principal::Principal;
+use crate::domain::secret::Secret;
+use crate::domain::server::UpstreamTls;
+use crate::domain::time::{Clock, Timestamp};
+use crate::domain::trust::Trust;
+use crate::http::serve::ServeLimits;
+use crate::net::roots::Roots;
+
+/// Where the control plane is.
+#[derive(Debug)]
+pub enum ControlPlane {
+    /// In this process.
+    Local(LocalPeer),
+    /// Elsewhere: the origin of `REGISTRY_API_URL`, its certificate judged by these roots.
+    Remote(UpstreamUrl, Roots),
+}
+
+/// What a gateway is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Its own settings.
+    pub config: GatewayConfig,
+    /// Hosts, origins, proxies in front.
+    pub http: HttpConfig,
+    /// The machine's name.
+    pub machine: Option<String>,
+    /// Port of the TLS listener, where there is one.
+    pub https_port: Option<u16>,
+    /// Some listener can be reached from other machines.
+    pub is_public: bool,
+    /// Checks tokens.
+    pub verifier: Verifier,
+    /// The registry.
+    pub control_plane: ControlPlane,
+    /// Shown to the registry.
+    pub gateway_token: Option<Secret<String>>,
+    /// Certificates of servers are judged by these.
+    pub roots: Roots,
+    /// Wall-clock time.
+    pub clock: Clock,
+    /// Tells this process' request ids from those of others.
+    pub run: u32,
+}
+
+/// What all workers share.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Who is answered.
+    pub rules: RequestRules,
+    /// Limits towards clients.
+    pub limits: LimitsConfig,
+    /// Timeouts.
+    pub timeouts: TimeoutsConfig,
+    /// The same, as client connections are served by.
+    pub serve_limits: ServeLimits,
+    /// One line per request.
+    pub access_log: bool,
+    /// Port of the TLS listener, where there is one.
+    pub https_port: Option<u16>,
+    /// Names of requests.
+    pub ids: RequestIds,
+    /// Counters.
+    pub usage: GatewayUsage,
+    /// Checks tokens.
+    pub verifier: Verifier,
+    /// Wall-clock time.
+    pub clock: Clock,
+    /// Open event streams and tunnels.
+    pub streams: Arc<Streams>,
+    /// WebSocket tunnels.
+    pub tunnels: TaskTracker,
+    /// The registry.
+    pub control_plane: Arc<Origin>,
+    /// Shown to the registry, as a header value.
+    control_token: ArcSwapOption<HeaderValue>,
+    trusted: Vec<IpNet>,
+    origins: Origins,
+    table: ArcSwapOption<Table>,
+    applying: Mutex<()>,
+}
+
+impl Gateway {
+    /// Without routes yet. `None` when the registry's URL cannot be sent to.
+    pub fn new(parts: Parts) -> Option<Self> {
+        let usage = GatewayUsage::new();
+        let origins = Origins::new(parts.roots);
+        let control_plane = match parts.control_plane {
+            ControlPlane::Local(peer) => origins.local(peer),
+            ControlPlane::Remote(url, roots) => {
+                Origins::new(roots).intern(&url, &UpstreamTls::default())?
+            }
+        };
+        Some(Self {
+            rules: RequestRules::new(
+                &parts.http,
+                &parts.config.limits,
+                parts.machine.as_deref(),
+                parts.is_public,
+            ),
+            serve_limits: ServeLimits::new(&parts.config),
+            limits: parts.config.limits,
+            timeouts: parts.config.timeouts,
+            access_log: parts.config.access_log,
+            https_port: parts.https_port,
+            ids: RequestIds::new(parts.run),
+            streams: Streams::new(usage.streams.clone()),
+            usage,
+            clock: parts.clock,
+            verifier: parts.verifier,
+            tunnels: TaskTracker::new(),
+            control_plane,
+            control_token: ArcSwapOption::new(parts.gateway_token.as_ref().and_then(bearer)),
+            trusted: if parts.http.trust_proxy_headers {
+                parts.http.trusted_proxies
+            } else {
+                Vec::new()
+            },
+            origins,
+            table: ArcSwapOption::empty(),
+            applying: Mutex::new(()),
+        })
+    }
+
+    /// The table in force; `None` before the first snapshot.
+    pub fn table(&self) -> Option<Arc<Table>> {
+        self.table.load_full()
+    }
+
+    /// What this gateway shows to the registry, as a header value.
+    pub fn control_token(&self) -> Option<Arc<HeaderValue>> {
+        self.control_token.load_full()
+    }
+
+    /// Shows this token to the registry from now on.
+    pub fn set_control_token(&self, token: &Secret<String>) {
+        self.control_token.store(bearer(token));
+    }
+
+    /// Whether what this peer says of where a request comes from is believed.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted.iter().any(|range| range.contains(&peer))
+    }
+
+    /// Why this gateway cannot serve MCP traffic.
+    pub fn unready(&self) -> Option<Reason> {
+        match self.table.load().as_ref() {
+            None => Some(Reason::Initializing),
+            Some(table) if table.access().is_none() => Some(Reason::NoPolicy),
+            Some(_) => None,
+        }
+    }
+
+    /// Lists a stream, which is closed when its right, its server or the gateway ends.
+    pub fn open_stream(&self, stream: Stream) -> StreamGuard {
+        let guard = self.streams.open(stream.clone());
+        // A snapshot may have come since the request was authorised: what is listed from here on is
+        // seen by the next one, what came before is looked at now.
+        if let Some(table) = self.table()
+            && !keeps(&table, &stream, self.clock.now())
+        {
+            guard.close();
+        }
+        guard
+    }
+
+    /// Closes the streams that lost their server or their right.
+    fn review_streams(&self, table: &Table) {
+        let closed = self
+            .streams
+            .close_unless(|stream| keeps(table, stream, self.clock.now()));
+        if closed > 0 {
+            tracing::info!(
+                streams = closed,
+                "closed the streams that lost their server or their right"
+            );
+        }
+    }
+}
+
+fn bearer(token: &Secret<String>) -> Option<Arc<HeaderValue>> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).ok()?;
+    value.set_sensitive(true);
+    Some(Arc::new(value))
+}
+
+fn keeps(table: &Table, stream: &Stream, now: Timestamp) -> bool {
+    let Some(opened) = &stream.route else {
+        // The registry looks after its own.
+        return true;
+    };
+    let Some(route) = table.get(opened.path()) else {
+        return false;
+    };
+    if route.route.endpoints != opened.route.endpoints {
+        return false;
+    }
+    let Some(access) = table.access() else {
+        return false;
+    };
+    match &stream.caller {
+        None => route.route.public,
+        Some(caller) => {
+            still_counts(&access.trust, caller, stream.opened_at, now)
+                && access.policy.allows(caller, route.path(), Action::Stream)
+        }
+    }
+}
+
+/// Whether a credential that was good when the stream was opened still is.
+fn still_counts(trust: &Trust, caller: &Principal, opened_at: Timestamp, now: Timestamp) -> bool {
+    caller.expires_at.is_none_or(|end| end > now)
+        && caller
+            .token_id
+            .as_ref()
+            .is_none_or(|id| !trust.revoked.contains_key(id))
+        && trust
+            .not_before
+            .get(&*caller.subject)
+            .is_none_or(|moment| *moment <= opened_at)
+}
+
+impl SnapshotSink for Gateway {
+    fn apply(&self, snapshot: &Arc<Snapshot>) {
+        // Compiling and swapping is one step, so that no older table can come last.
+        let _one_at_a_time = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
+        let previous = self.table.load_full();
+        let table = Arc::new(Table::compile(
+            Arc::clone(snapshot),
+            previous.as_deref(),
+            &self.origins,
+        ));
+        self.table.store(Some(Arc::clone(&table)));
+        tracing::debug!(revision = %snapshot.revision, routes = table.len(), "routing table swapped");
+        self.review_streams(&table);
+    }
+}

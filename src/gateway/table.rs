@@ -1,0 +1,325 @@
+//! The routing table: a snapshot, compiled for the hot path.
+//!
+//! Built off the data threads and swapped as one pointer. Routes that did not change keep their
+//! `Arc`, and with it their upstream connections and their metric handles.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::header::HeaderName;
+use http::uri::PathAndQuery;
+
+use super::origin::{Origin, Origins};
+use super::usage::RouteUsage;
+use crate::catalog::{Snapshot, snapshot::Access};
+use crate::domain::endpoint::UpstreamUrl;
+use crate::domain::path::ServerPath;
+use crate::domain::server::Route;
+
+/// All routes of one snapshot.
+#[derive(Debug)]
+pub struct Table {
+    snapshot: Arc<Snapshot>,
+    routes: HashMap<Box<str>, Arc<CompiledRoute>, foldhash::fast::RandomState>,
+    /// Segments of the longest path.
+    depth: usize,
+}
+
+/// One server, ready to be sent to.
+#[derive(Debug)]
+pub struct CompiledRoute {
+    /// The definition it was made from.
+    pub route: Arc<Route>,
+    /// Streamable HTTP.
+    pub mcp: Target,
+    /// HTTP+SSE.
+    pub sse: Target,
+    /// What sub-paths of a `passthrough` server are appended to, without trailing slash.
+    pub base: Target,
+    /// Headers of the definition, set on each call.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// `X-Forwarded-Prefix`.
+    pub prefix: HeaderValue,
+    /// `X-Server-Name`.
+    pub name: HeaderValue,
+    /// Limit of one call, where the definition has one.
+    pub timeout: Option<Duration>,
+    /// Counters.
+    pub usage: RouteUsage,
+}
+
+/// Where to send and as what.
+#[derive(Debug)]
+pub struct Target {
+    /// Whom to connect to.
+    pub origin: Arc<Origin>,
+    /// What to ask for.
+    pub path: PathAndQuery,
+    /// The `Host` to send.
+    pub host: HeaderValue,
+}
+
+/// Which part of a server a path names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// `P`, `P/`, `P/mcp`, `P/mcp/`.
+    Mcp,
+    /// `P/sse`.
+    Sse,
+    /// Any other path below; only for `passthrough`.
+    Below(&'a str),
+}
+
+impl Table {
+    /// Compiles a snapshot; what did not change is taken from the table before.
+    pub fn compile(snapshot: Arc<Snapshot>, previous: Option<&Self>, origins: &Origins) -> Self {
+        let mut routes = HashMap::with_capacity_and_hasher(
+            snapshot.routes.len(),
+            foldhash::fast::RandomState::default(),
+        );
+        let mut depth = 0;
+        for (path, route) in &snapshot.routes {
+            let kept = previous
+                .and_then(|table| table.routes.get(path.as_str()))
+                .filter(|old| Arc::ptr_eq(&old.route, route) || old.route == *route)
+                .cloned();
+            let Some(compiled) = kept.or_else(|| CompiledRoute::new(route, origins).map(Arc::new))
+            else {
+                tracing::error!(server = %path, "route left out: its definition cannot be sent to");
+                continue;
+            };
+            depth = depth.max(path.as_str().matches('/').count());
+            routes.insert(path.as_str().into(), compiled);
+        }
+        Self {
+            snapshot,
+            routes,
+            depth,
+        }
+    }
+
+    /// The snapshot it was made from.
+    pub const fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// What decides, if anything does.
+    pub fn access(&self) -> Option<&Arc<Access>> {
+        self.snapshot.access.as_ref()
+    }
+
+    /// The route of a server, by its exact path.
+    pub fn get(&self, path: &ServerPath) -> Option<&Arc<CompiledRoute>> {
+        self.routes.get(path.as_str())
+    }
+
+    /// How many servers are routed.
+    pub fn len(&self) -> usize {
+        self.routes.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.routes.is_empty()
+    }
+
+    /// The server with the longest path that the canonical `path` lies at or below, and what lies
+    /// below it (empty or starting with a slash).
+    pub fn find<'p>(&self, path: &'p str) -> Option<(&Arc<CompiledRoute>, &'p str)> {
+        let mut found = None;
+        let mut end = 0;
+        for _ in 0..self.depth {
+            // Segments never hold a slash, and the path starts with one.
+            let rest = path.get(end + 1..).filter(|rest| !rest.is_empty());
+            let Some(rest) = rest else { break };
+            end += 1 + memchr::memchr(b'/', rest.as_bytes()).unwrap_or(rest.len());
+            let Some((prefix, below)) = path.split_at_checked(end) else {
+                break;
+            };
+            if let Some(route) = self.routes.get(prefix) {
+                found = Some((route, below));
+            }
+        }
+        found
+    }
+}
+
+impl Place<'_> {
+    /// What the part below a server's path names.
+    pub fn of(below: &str) -> Place<'_> {
+        match below {
+            "" | "/" | "/mcp" | "/mcp/" => Place::Mcp,
+            "/sse" | "/sse/" => Place::Sse,
+            below => Place::Below(below),
+        }
+    }
+}
+
+impl CompiledRoute {
+    fn new(route: &Arc<Route>, origins: &Origins) -> Option<Self> {
+        let endpoints = &route.endpoints;
+        let headers = route
+            .headers
+            .iter()
+            .map(|header| {
+                let name = HeaderName::try_from(header.name.as_str()).ok()?;
+                let mut value = HeaderValue::try_from(header.value.expose().as_str()).ok()?;
+                value.set_sensitive(true);
+                Some((name, value))
+            })
+            .collect::<Option<Vec<_>>>()?;
+        Some(Self {
+            mcp: Target::new(&endpoints.mcp, route, origins)?,
+            sse: Target::new(&endpoints.sse, route, origins)?,
+            base: Target::new(&endpoints.base, route, origins)?,
+            headers,
+            prefix: HeaderValue::try_from(route.path.as_str()).ok()?,
+            name: HeaderValue::try_from(route.path.id()).ok()?,
+            timeout: route.timeout,
+            usage: RouteUsage::new(&route.path),
+            route: Arc::clone(route),
+        })
+    }
+
+    /// The definition's path.
+    pub fn path(&self) -> &ServerPath {
+        &self.route.path
+    }
+
+    /// The target of a sub-path of a `passthrough` server: appended to what `proxy_pass_url` says.
+    pub fn below(&self, below: &str, query: Option<&str>) -> Option<PathAndQuery> {
+        let base = self.base.path.path().trim_end_matches('/');
+        let target = query.map_or_else(
+            || format!("{base}{below}"),
+            |query| format!("{base}{below}?{query}"),
+        );
+        PathAndQuery::try_from(target).ok()
+    }
+}
+
+impl Target {
+    fn new(url: &UpstreamUrl, route: &Route, origins: &Origins) -> Option<Self> {
+        let parsed = url.as_url();
+        let path = parsed.query().map_or_else(
+            || parsed.path().to_owned(),
+            |query| format!("{}?{query}", parsed.path()),
+        );
+        let host = parsed.host_str()?;
+        let host = parsed
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        Some(Self {
+            origin: origins.intern(url, &route.tls)?,
+            path: PathAndQuery::try_from(path).ok()?,
+            host: HeaderValue::try_from(host).ok()?,
+        })
+    }
+
+    /// The path with the client's query appended to what the definition's URL has.
+    pub fn with_query(&self, query: Option<&str>) -> Option<PathAndQuery> {
+        let Some(query) = query.filter(|query| !query.is_empty()) else {
+            return Some(self.path.clone());
+        };
+        let separator = if self.path.query().is_some() {
+            '&'
+        } else {
+            '?'
+        };
+        PathAndQuery::try_from(format!("{}{separator}{query}", self.path)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::endpoint::Endpoints;
+    use crate::domain::ids::{ClusterId, Revision};
+
+    pub(super) fn route(path: &str, url: &str) -> (ServerPath, Arc<Route>) {
+        let path = ServerPath::parse(path).unwrap();
+        let base = UpstreamUrl::parse(url).unwrap();
+        let route = Route {
+            path: path.clone(),
+            endpoints: Endpoints::derive(&base, None, None),
+            public: false,
+            passthrough: false,
+            forward_authorization: false,
+            timeout: None,
+            tls: crate::domain::server::UpstreamTls::default(),
+            headers: Vec::new(),
+        };
+        (path, Arc::new(route))
+    }
+
+    fn snapshot(routes: BTreeMap<ServerPath, Arc<Route>>) -> Arc<Snapshot> {
+        Arc::new(Snapshot {
+            cluster: ClusterId("c".into()),
+            revision: Revision(1),
+            routes,
+            access: None,
+        })
+    }
+
+    fn table(paths: &[&str]) -> Table {
+        let routes = paths
+            .iter()
+            .map(|path| route(path, "http://127.0.0.1:1/"))
+            .collect();
+        Table::compile(snapshot(routes), None, &Origins::for_tests())
+    }
+
+    #[test]
+    fn matches_whole_segments_only_and_the_longest_path() {
+        let table = table(&["/fininfo", "/team", "/team/search"]);
+        let found = |path: &'static str| {
+            table
+                .find(path)
+                .map(|(route, below)| (route.path().as_str().to_owned(), below))
+        };
+        assert_eq!(found("/fininfo"), Some(("/fininfo".into(), "")));
+        assert_eq!(found("/fininfo/mcp"), Some(("/fininfo".into(), "/mcp")));
+        assert_eq!(found("/team/search/x"), Some(("/team/search".into(), "/x")));
+        assert_eq!(
+            found("/team/searching"),
+            Some(("/team".into(), "/searching"))
+        );
+        for path in ["/", "/fininfo-evil", "/fininf", "/FinInfo", "/x/fininfo"] {
+            assert_eq!(found(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn unchanged_routes_keep_their_compiled_form() {
+        let origins = Origins::for_tests();
+        let first = Table::compile(
+            snapshot([route("/a", "http://h:1/"), route("/b", "http://h:1/")].into()),
+            None,
+            &origins,
+        );
+        let second = Table::compile(
+            snapshot([route("/a", "http://h:1/"), route("/b", "http://h:2/")].into()),
+            Some(&first),
+            &origins,
+        );
+        let same =
+            |path: &str| Arc::ptr_eq(first.find(path).unwrap().0, second.find(path).unwrap().0);
+        assert!(same("/a"));
+        assert!(!same("/b"));
+    }
+
+    #[test]
+    fn a_clients_query_never_replaces_the_definitions() {
+        let (_, route) = route("/a", "http://h:1/x?key=1");
+        let compiled = CompiledRoute::new(&route, &Origins::for_tests()).unwrap();
+        assert_eq!(
+            compiled.mcp.with_query(Some("a=b")).unwrap(),
+            "/x?key=1&a=b"
+        );
+        assert_eq!(compiled.mcp.with_query(None).unwrap(), "/x?key=1");
+        assert_eq!(compiled.below("/y", Some("q")).unwrap(), "/x/y?q");
+    }
+}

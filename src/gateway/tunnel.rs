@@ -1,0 +1,123 @@
+//! WebSocket: bytes both ways after a validated 101.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{self, HeaderMap};
+use http::{HeaderValue, Method, Version};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::time::sleep;
+use tokio_util::task::TaskTracker;
+
+use super::account::Record;
+use super::head::RequestHead;
+use super::reason::Reason;
+use super::streams::StreamGuard;
+use crate::http::connection::Connection;
+
+/// Whether the request asks for a WebSocket.
+///
+/// # Errors
+/// Any other upgrade, or one with a body, which would make a second request of it.
+pub fn wanted(head: &RequestHead) -> Result<bool, Reason> {
+    let Some(protocol) = head.header(header::UPGRADE) else {
+        return Ok(false);
+    };
+    if !names_token(head.headers(), "upgrade") {
+        return Ok(false);
+    }
+    if !protocol.as_bytes().eq_ignore_ascii_case(b"websocket") {
+        // RFC 9110 §7.8: an upgrade that is not taken up is ignored. h2c comes here too.
+        return Ok(false);
+    }
+    let bodiless = head
+        .header(header::CONTENT_LENGTH)
+        .is_none_or(|length| length == "0")
+        && head.header(header::TRANSFER_ENCODING).is_none();
+    if head.method() != Method::GET || head.version() != Version::HTTP_11 || !bodiless {
+        return Err(Reason::BadRequest);
+    }
+    Ok(true)
+}
+
+/// Whether a 101 is the one that was asked for.
+pub fn accepted(headers: &HeaderMap) -> bool {
+    let websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
+    headers.get(header::UPGRADE).is_some_and(websocket) && names_token(headers, "upgrade")
+}
+
+fn names_token(headers: &HeaderMap, token: &str) -> bool {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|name| name.trim().eq_ignore_ascii_case(token))
+}
+
+/// How long a tunnel may stand still.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// No byte in either direction.
+    pub idle: Duration,
+    /// The client takes none.
+    pub write_stall: Duration,
+}
+
+/// Carries bytes both ways until one side ends, the right to it does, or nothing moves any more.
+pub fn open(
+    tunnels: &TaskTracker,
+    client: OnUpgrade,
+    server: OnUpgrade,
+    mut guard: Option<StreamGuard>,
+    mut record: Box<Record>,
+    patience: Patience,
+) {
+    tunnels.spawn(async move {
+        let ends = tokio::try_join!(client, server);
+        let Ok((client, server)) = ends else { return };
+        let connection = Arc::clone(record.busy.connection());
+        let closed = async {
+            match &mut guard {
+                Some(guard) => guard.closed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            carried = carry(client, server) => {
+                record.complete = carried.is_ok();
+                record.bytes_out = carried.unwrap_or_default();
+            }
+            () = closed => record.complete = true,
+            () = stood_still(&connection, patience) => {
+                tracing::debug!("tunnel closed: nothing moved for too long");
+            }
+        }
+    });
+}
+
+/// Waits until nothing moved for too long on the client's side, which all bytes pass.
+async fn stood_still(connection: &Connection, patience: Patience) {
+    let look_every = (patience.idle.min(patience.write_stall) / 3)
+        .clamp(Duration::from_millis(50), Duration::from_secs(5));
+    loop {
+        sleep(look_every).await;
+        let activity = connection.activity();
+        let stalled = activity.write_stalled();
+        if activity.idle() >= patience.idle
+            || stalled.is_some_and(|stalled| stalled >= patience.write_stall)
+        {
+            return;
+        }
+    }
+}
+
+async fn carry(client: Upgraded, server: Upgraded) -> std::io::Result<u64> {
+    let (mut client, mut server) = (TokioIo::new(client), TokioIo::new(server));
+    tokio::io::copy_bidirectional_with_sizes(&mut client, &mut server, BUFFER, BUFFER)
+        .await
+        .map(|(_, to_client)| to_client)
+}
+
+const BUFFER: usize = 16 * 1024;

@@ -1,0 +1,64 @@
+import { queryOptions, useQuery } from "@tanstack/react-query";
+import { fetchConfig, fetchMe, fetchProviders } from "./auth";
+import { ApiError } from "./errors";
+import { fetchServer, fetchServers } from "./servers";
+import { fetchTokens } from "./tokens";
+import type { Me } from "./types";
+
+/** Errors worth a second try: no answer, or the registry's own trouble. Never a refusal. */
+export const retryable = (failures: number, error: unknown): boolean =>
+  failures < 2 && !(error instanceof ApiError && error.status < 500);
+
+export const meQuery = queryOptions({
+  queryKey: ["me"],
+  queryFn: ({ signal }) => fetchMe(signal),
+  staleTime: 60_000,
+});
+
+export const configQuery = queryOptions({
+  queryKey: ["config"],
+  queryFn: ({ signal }) => fetchConfig(signal),
+  staleTime: 5 * 60_000,
+});
+
+export const providersQuery = queryOptions({
+  queryKey: ["providers"],
+  queryFn: ({ signal }) => fetchProviders(signal),
+  staleTime: 60_000,
+  retry: false,
+});
+
+/** Loaded once; the live loop keeps it fresh from then on. */
+export const serversQuery = queryOptions({
+  queryKey: ["servers"],
+  queryFn: ({ signal }) => fetchServers(signal),
+  staleTime: Number.POSITIVE_INFINITY,
+  gcTime: Number.POSITIVE_INFINITY,
+});
+
+/** One server with its ETag, read anew for each edit and never changed under the user's hands. */
+export const serverQuery = (path: string) =>
+  queryOptions({
+    queryKey: ["server", path],
+    queryFn: ({ signal }) => fetchServer(path, signal),
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+    refetchOnWindowFocus: false,
+    refetchOnReconnect: false,
+  });
+
+export const tokensQuery = (all: boolean) =>
+  queryOptions({ queryKey: ["tokens", { all }], queryFn: ({ signal }) => fetchTokens(all, signal) });
+
+export const openapiQuery = queryOptions({
+  queryKey: ["openapi"],
+  queryFn: async ({ signal }) => (await import("./openapi")).fetchOpenapi(signal),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+/** The signed-in user. Only for components below the signed-in layout. */
+export function useMe(): Me | null {
+  return useQuery(meQuery).data ?? null;
+}
+
+export const useConfig = () => useQuery(configQuery).data;

@@ -1,0 +1,51 @@
+/**
+ * Names the rest of the application uses for the generated types: the one file a changed snapshot touches.
+ * Where the snapshot leaves a shape open (`object`, `string`), it is said here what the registry puts there.
+ */
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+type With<T, Shapes> = Omit<T, keyof Shapes> & Shapes;
+
+export type HealthStatus = "healthy" | "unhealthy" | "unknown" | "disabled";
+
+/** One tool as its server describes it. Comes from outside: only the name is sure. */
+export interface Tool {
+  name: string;
+  description?: string;
+  parsed_description?: unknown;
+  schema?: unknown;
+}
+
+interface OpenShapes {
+  headers: Record<string, string>[];
+  metadata: Record<string, unknown>;
+}
+
+export type ServerInfo = With<
+  Schemas["ServerInfo"],
+  OpenShapes & { tool_list: Tool[]; health: With<Schemas["HealthInfo"], { status: HealthStatus }> }
+>;
+export type ServerDefinition = With<Schemas["ServerWrite"], Partial<OpenShapes>>;
+/** A merge patch: in metadata, null removes a key. */
+export type ServerPatch = ServerDefinition;
+export type Problem = Schemas["Problem"];
+export type FieldError = Schemas["FieldError"];
+export type Me = Schemas["Me"];
+export type Providers = Schemas["Providers"];
+export type TokenRequest = Schemas["TokenWanted"];
+export type TokenGenerated = Schemas["TokenMade"];
+export type TokenInfo = Schemas["TokenInfo"];
+export type PublicConfig = Schemas["Config"];
+
+/** Servers by path, with the version the registry gave the list. */
+export interface ServerList {
+  etag: string | null;
+  servers: Record<string, ServerInfo>;
+}
+
+/** One server with the version an edit is based on. */
+export interface VersionedServer {
+  etag: string | null;
+  server: ServerInfo;
+}
