@@ -199,17 +199,16 @@ pub fn reset_admin_password(data_dir: &Path) -> Result<PathBuf, files::Error> {
 }
 
 async fn local_admin(settings: &Settings, tasks: &TaskTracker) -> Result<LocalAdmin, OpenError> {
-    let password = match &settings.auth.admin_password {
-        Some(password) => password.clone(),
-        None => {
-            let path = settings.data_dir.join(ADMIN_PASSWORD);
-            let (password, made) = files::secret(&path, PASSWORD_BYTES)?;
-            if made {
-                tracing::info!(file = %path.display(), user.name = settings.auth.admin_user,
-                    "made a password for the local admin");
-            }
-            password
+    let password = if let Some(password) = &settings.auth.admin_password {
+        password.clone()
+    } else {
+        let path = settings.data_dir.join(ADMIN_PASSWORD);
+        let (password, made) = files::secret(&path, PASSWORD_BYTES)?;
+        if made {
+            tracing::info!(file = %path.display(), user.name = settings.auth.admin_user,
+                "made a password for the local admin");
         }
+        password
     };
     let hashing = tasks.spawn_blocking(move || PasswordHash::new(password.expose()));
     let hash = hashing
@@ -247,5 +246,5 @@ async fn load(store: &dyn Store, clock: &Clock) -> Result<(Keys, View), OpenErro
 
 const ADMIN_PASSWORD: &str = "admin-password";
 const PASSWORD_BYTES: usize = 18;
-const PURGE: Duration = Duration::from_secs(600);
+const PURGE: Duration = Duration::from_mins(10);
 const RETRY: Duration = Duration::from_secs(1);
