@@ -62,7 +62,8 @@ async fn exchange(
             Err((None, error)) => return Err(refusal(&error)),
         }
     }
-    let mut sender = connect::connect(pool, origin).await?;
+    // Boxed: rare beside the exchanges, and large.
+    let mut sender = Box::pin(connect::connect(pool, origin)).await?;
     match sender.try_send(request).await {
         Ok(response) => Ok(pool.answer(origin, sender, response)),
         Err((_, error)) => Err(refusal(&error)),

@@ -68,7 +68,10 @@ impl ServeLimits {
             write_stall: timeouts.write_stall.get(),
             h2_ping: timeouts.h2_ping.get(),
             header_fields: limits.header_fields,
-            head_bytes: limits.header_bytes.bytes().saturating_add(limits.target_bytes.bytes()),
+            head_bytes: limits
+                .header_bytes
+                .bytes()
+                .saturating_add(limits.target_bytes.bytes()),
             h2_streams: limits.h2_streams,
         }
     }
