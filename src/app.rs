@@ -28,7 +28,10 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // A broken pipe while printing help is nobody's trouble.
             let _ = error.print();
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let asked = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            );
             return ExitCode::from(if asked { EXIT_OK } else { EXIT_USAGE });
         }
     };

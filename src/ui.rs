@@ -51,7 +51,10 @@ async fn page(headers: HeaderMap) -> Response {
 /// A built file: its name changes with its content.
 async fn asset(Path(path): Path<String>) -> Response {
     let Some(file) = files::find(&path).filter(|_| path != "index.html") else {
-        let short = [(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=10"))];
+        let short = [(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("public, max-age=10"),
+        )];
         return (StatusCode::NOT_FOUND, short, "no such file").into_response();
     };
     let kind = HeaderValue::try_from(file.kind)
@@ -60,7 +63,10 @@ async fn asset(Path(path): Path<String>) -> Response {
     let fields = [
         (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, forever),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
     ];
     (fields, Body::from(file.bytes)).into_response()
 }
@@ -86,7 +92,10 @@ const POLICY: [(HeaderName, &str); 6] = [
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "same-origin"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
     (HeaderName::from_static("x-frame-options"), "DENY"),
 ];
 
@@ -103,7 +112,10 @@ mod tests {
     use super::*;
 
     async fn get(path: &str) -> Response {
-        router().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap()
+        router()
+            .oneshot(Request::get(path).body(Body::empty()).unwrap())
+            .await
+            .unwrap()
     }
 
     #[tokio::test]
@@ -112,7 +124,9 @@ mod tests {
             let page = get(path).await;
             assert_eq!(page.status(), StatusCode::OK, "{path}");
             assert_eq!(page.headers()[header::CACHE_CONTROL], "no-cache");
-            let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+            let policy = page.headers()[header::CONTENT_SECURITY_POLICY]
+                .to_str()
+                .unwrap();
             assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"));
         }
     }
@@ -130,6 +144,9 @@ mod tests {
     async fn a_missing_file_is_not_the_page() {
         let missing = get("/static/assets/gone-12345678.js").await;
         assert_eq!(missing.status(), StatusCode::NOT_FOUND);
-        assert_eq!(get("/static/index.html").await.status(), StatusCode::NOT_FOUND);
+        assert_eq!(
+            get("/static/index.html").await.status(),
+            StatusCode::NOT_FOUND
+        );
     }
 }

@@ -21,7 +21,10 @@ use crate::domain::time::Clock;
 use crate::net::tls::ServerCerts;
 use crate::telemetry::Telemetry;
 
-#[expect(clippy::disallowed_types, reason = "composition hands each part its section")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "composition hands each part its section"
+)]
 type Settings = crate::config::Config;
 
 /// What every part is built with.
@@ -31,7 +34,10 @@ struct Base<'a> {
     settings: &'a Settings,
     clock: Clock,
     lifecycle: &'a Lifecycle,
-    #[cfg_attr(not(feature = "gateway"), expect(dead_code, reason = "only a gateway waits for something"))]
+    #[cfg_attr(
+        not(feature = "gateway"),
+        expect(dead_code, reason = "only a gateway waits for something")
+    )]
     readiness: &'a Readiness,
     /// Of the front listener, when it speaks TLS.
     certs: Option<ServerCerts>,
@@ -63,7 +69,14 @@ pub(super) async fn assemble(
         let (certs, stop) = (certs.clone(), lifecycle.stop.soft.clone());
         lifecycle.supervise("certificates", move || certs.clone().watch(stop.clone()));
     }
-    let base = Base { mode, settings, clock, lifecycle, readiness, certs };
+    let base = Base {
+        mode,
+        settings,
+        clock,
+        lifecycle,
+        readiness,
+        certs,
+    };
     let mut sockets = Sockets::new(socket_names);
     let ops = settings
         .ops
@@ -144,7 +157,8 @@ fn serve_ops(
     lifecycle: &Lifecycle,
     readiness: &Readiness,
 ) -> anyhow::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(socket).context("cannot serve the operator's listener")?;
+    let listener = tokio::net::TcpListener::from_std(socket)
+        .context("cannot serve the operator's listener")?;
     let ops = Ops {
         readiness: readiness.clone(),
         metrics: telemetry.metrics.clone(),

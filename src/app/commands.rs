@@ -15,7 +15,12 @@ pub(super) fn settings(
     env: Vec<(String, String)>,
     parts: Parts,
 ) -> Result<Loaded, config::Errors> {
-    config::load(&Sources { file: cli.settings.config.clone(), env, flags: cli.flags(), parts })
+    config::load(&Sources {
+        file: cli.settings.config.clone(),
+        env,
+        flags: cli.flags(),
+        parts,
+    })
 }
 
 /// The mode that the command line or the environment asks for.
@@ -25,12 +30,17 @@ pub(super) fn mode(cli: &Cli, env: &[(String, String)]) -> Result<Mode, Failure>
 
 fn loaded(cli: &Cli, env: Vec<(String, String)>) -> Result<(Mode, Loaded), Failure> {
     let mode = mode(cli, &env)?;
-    let loaded = settings(cli, env, mode.parts()).map_err(|errors| Failure::Usage(errors.to_string()))?;
+    let loaded =
+        settings(cli, env, mode.parts()).map_err(|errors| Failure::Usage(errors.to_string()))?;
     Ok((mode, loaded))
 }
 
 /// `mcp config show|check`.
-pub(super) fn config(cli: &Cli, command: ConfigCommand, env: Vec<(String, String)>) -> Result<(), Failure> {
+pub(super) fn config(
+    cli: &Cli,
+    command: ConfigCommand,
+    env: Vec<(String, String)>,
+) -> Result<(), Failure> {
     let mode = mode(cli, &env)?;
     let loaded = settings(cli, env, mode.parts());
     match command {
@@ -44,25 +54,47 @@ pub(super) fn config(cli: &Cli, command: ConfigCommand, env: Vec<(String, String
 }
 
 /// `mcp health`.
-pub(super) fn health(cli: &Cli, args: &HealthArgs, env: Vec<(String, String)>) -> Result<(), Failure> {
+pub(super) fn health(
+    cli: &Cli,
+    args: &HealthArgs,
+    env: Vec<(String, String)>,
+) -> Result<(), Failure> {
     let question = match &args.url {
-        Some(url) => health::Question { url: url.clone(), extra_ca_file: None },
+        Some(url) => health::Question {
+            url: url.clone(),
+            extra_ca_file: None,
+        },
         None => {
             let (mode, loaded) = loaded(cli, env)?;
             health::question(&loaded.config, mode.parts()).map_err(anyhow::Error::from)?
         }
     };
-    let answer = runtime()?.block_on(health::check(&question)).map_err(anyhow::Error::from)?;
+    let answer = runtime()?
+        .block_on(health::check(&question))
+        .map_err(anyhow::Error::from)?;
     say(&answer);
     Ok(())
 }
 
 /// `mcp certs`.
-pub(super) fn certs(cli: &Cli, args: &CertsArgs, env: Vec<(String, String)>) -> Result<(), Failure> {
+pub(super) fn certs(
+    cli: &Cli,
+    args: &CertsArgs,
+    env: Vec<(String, String)>,
+) -> Result<(), Failure> {
     let (_, loaded) = loaded(cli, env)?;
     let config = &loaded.config;
-    let directory = args.dir.clone().unwrap_or_else(|| config.data_dir.join("ssl/dev"));
-    let names: Vec<String> = config.tls.dev_names.iter().chain(&args.name).cloned().collect();
+    let directory = args
+        .dir
+        .clone()
+        .unwrap_or_else(|| config.data_dir.join("ssl/dev"));
+    let names: Vec<String> = config
+        .tls
+        .dev_names
+        .iter()
+        .chain(&args.name)
+        .cloned()
+        .collect();
     if args.force {
         dev_ca::forget_leaf(&directory).map_err(anyhow::Error::from)?;
     }
@@ -80,14 +112,18 @@ pub(super) fn certs(cli: &Cli, args: &CertsArgs, env: Vec<(String, String)>) -> 
 /// `mcp openapi`.
 #[cfg(feature = "registry")]
 pub(super) fn openapi() -> Result<(), Failure> {
-    say(&crate::registry::api::openapi().to_pretty_json().map_err(anyhow::Error::from)?);
+    say(&crate::registry::api::openapi()
+        .to_pretty_json()
+        .map_err(anyhow::Error::from)?);
     Ok(())
 }
 
 /// `mcp openapi`, in a build without a registry.
 #[cfg(not(feature = "registry"))]
 pub(super) fn openapi() -> Result<(), Failure> {
-    Err(Failure::Usage("this build has no registry, so it has no API: build with `--features registry`".to_owned()))
+    Err(Failure::Usage(
+        "this build has no registry, so it has no API: build with `--features registry`".to_owned(),
+    ))
 }
 
 /// `mcp completions`.
@@ -100,7 +136,11 @@ pub(super) fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
 
 /// `mcp admin`.
 #[cfg(feature = "registry")]
-pub(super) fn admin(cli: &Cli, command: AdminCommand, env: Vec<(String, String)>) -> Result<(), Failure> {
+pub(super) fn admin(
+    cli: &Cli,
+    command: AdminCommand,
+    env: Vec<(String, String)>,
+) -> Result<(), Failure> {
     let AdminCommand::ResetPassword = command;
     let (_, loaded) = loaded(cli, env)?;
     let config = &loaded.config;
@@ -109,15 +149,21 @@ pub(super) fn admin(cli: &Cli, command: AdminCommand, env: Vec<(String, String)>
             "ADMIN_PASSWORD sets the password: change it there and restart the registry".to_owned(),
         ));
     }
-    let file = crate::registry::reset_admin_password(&config.data_dir).map_err(anyhow::Error::from)?;
-    say(&format!("a new password lies in {}; restart the registry to take it into use", file.display()));
+    let file =
+        crate::registry::reset_admin_password(&config.data_dir).map_err(anyhow::Error::from)?;
+    say(&format!(
+        "a new password lies in {}; restart the registry to take it into use",
+        file.display()
+    ));
     Ok(())
 }
 
 /// `mcp admin`, in a build without a registry.
 #[cfg(not(feature = "registry"))]
 pub(super) fn admin(_: &Cli, _: AdminCommand, _: Vec<(String, String)>) -> Result<(), Failure> {
-    Err(Failure::Usage("this build has no registry: build with `--features registry`".to_owned()))
+    Err(Failure::Usage(
+        "this build has no registry: build with `--features registry`".to_owned(),
+    ))
 }
 
 /// `mcp server NAME`.
@@ -128,16 +174,26 @@ pub(super) fn server(args: &ServerArgs) -> Result<(), Failure> {
     use crate::examples::{ExampleName, Options, PolygonOptions, serve};
     use crate::net::listen;
 
-    let name: ExampleName = args.name.parse().map_err(|error| Failure::Usage(format!("{error}")))?;
-    let socket = listen::bind(SocketAddr::new(args.bind, args.port()), "--port").map_err(anyhow::Error::from)?;
+    let name: ExampleName = args
+        .name
+        .parse()
+        .map_err(|error| Failure::Usage(format!("{error}")))?;
+    let socket = listen::bind(SocketAddr::new(args.bind, args.port()), "--port")
+        .map_err(anyhow::Error::from)?;
     runtime()?.block_on(async {
         let lifecycle = super::lifecycle::Lifecycle::new();
-        lifecycle.listen_for_signals().map_err(anyhow::Error::from)?;
+        lifecycle
+            .listen_for_signals()
+            .map_err(anyhow::Error::from)?;
         let listener = tokio::net::TcpListener::from_std(socket).map_err(anyhow::Error::from)?;
         let address = listener.local_addr().map_err(anyhow::Error::from)?;
         say(&format!("listening on http://{address}"));
         let env = crate::cli::environment();
-        let variable = |name: &str| env.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        let variable = |name: &str| {
+            env.iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.clone())
+        };
         let options = Options {
             allowed_hosts: args.allowed_host.clone(),
             polygon: PolygonOptions::read(variable)?,
@@ -150,12 +206,16 @@ pub(super) fn server(args: &ServerArgs) -> Result<(), Failure> {
 /// `mcp server NAME`, in a build without the examples.
 #[cfg(not(feature = "examples"))]
 pub(super) fn server(_: &ServerArgs) -> Result<(), Failure> {
-    Err(Failure::Usage("this build has no example servers: build with `--features examples`".to_owned()))
+    Err(Failure::Usage(
+        "this build has no example servers: build with `--features examples`".to_owned(),
+    ))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::Other(anyhow::Error::from(error).context("cannot start a runtime")))
+        .map_err(|error| {
+            Failure::Other(anyhow::Error::from(error).context("cannot start a runtime"))
+        })
 }

@@ -27,7 +27,10 @@ pub(super) struct Lifecycle {
 impl Lifecycle {
     pub(super) fn new() -> Self {
         Self {
-            stop: Stop { soft: CancellationToken::new(), hard: CancellationToken::new() },
+            stop: Stop {
+                soft: CancellationToken::new(),
+                hard: CancellationToken::new(),
+            },
             tasks: TaskTracker::new(),
             failed: CancellationToken::new(),
         }
@@ -35,8 +38,11 @@ impl Lifecycle {
 
     /// Runs a task until the soft stop, and again, with growing pauses, whenever it ends or panics
     /// before. Each restart is logged and counted.
-    pub(super) fn supervise<F>(&self, name: &'static str, mut start: impl FnMut() -> F + Send + 'static)
-    where
+    pub(super) fn supervise<F>(
+        &self,
+        name: &'static str,
+        mut start: impl FnMut() -> F + Send + 'static,
+    ) where
         F: Future<Output = ()> + Send,
     {
         let soft = self.stop.soft.clone();
@@ -61,7 +67,11 @@ impl Lifecycle {
 
     /// Runs a task without which the process makes no sense: if it ends or panics before the soft
     /// stop, the process stops and says that it failed.
-    pub(super) fn essential(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn essential(
+        &self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
         let (soft, failed) = (self.stop.soft.clone(), self.failed.clone());
         self.tasks.spawn(async move {
             let ended = caught(task).await;

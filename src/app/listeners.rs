@@ -62,13 +62,24 @@ impl Which {
 impl Sockets {
     /// With the sockets that systemd passed; `names` is `LISTEN_FDNAMES`.
     pub(super) fn new(names: Option<&str>) -> Self {
-        Self { inherited: Inherited::take(names), bound: Bound::default() }
+        Self {
+            inherited: Inherited::take(names),
+            bound: Bound::default(),
+        }
     }
 
     /// Takes the passed socket for this listener, else binds one.
-    pub(super) fn open(&mut self, which: Which, address: SocketAddr) -> anyhow::Result<TcpListener> {
-        let listener = self.inherited.claim_or_bind(address, which.setting(), which.name())?;
-        let at = listener.local_addr().context("cannot read the address of a listener")?;
+    pub(super) fn open(
+        &mut self,
+        which: Which,
+        address: SocketAddr,
+    ) -> anyhow::Result<TcpListener> {
+        let listener = self
+            .inherited
+            .claim_or_bind(address, which.setting(), which.name())?;
+        let at = listener
+            .local_addr()
+            .context("cannot read the address of a listener")?;
         *match which {
             Which::Registry => &mut self.bound.registry,
             Which::GatewayHttp => &mut self.bound.gateway_http,
@@ -81,7 +92,10 @@ impl Sockets {
     /// All are open: says which passed sockets nobody wanted, and answers where the others are.
     pub(super) fn finish(self) -> Bound {
         for socket in self.inherited.unclaimed() {
-            tracing::warn!(socket, "a socket passed by systemd fits no listener of this mode");
+            tracing::warn!(
+                socket,
+                "a socket passed by systemd fits no listener of this mode"
+            );
         }
         self.bound
     }
@@ -94,7 +108,10 @@ impl Bound {
         let folder = data_dir.join("run");
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;
-        let (file, fresh) = (folder.join("listeners.json"), folder.join("listeners.json.new"));
+        let (file, fresh) = (
+            folder.join("listeners.json"),
+            folder.join("listeners.json.new"),
+        );
         let text = serde_json::to_vec(self).context("cannot write down the listeners")?;
         std::fs::write(&fresh, text)
             .and_then(|()| std::fs::rename(&fresh, &file))

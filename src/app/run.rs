@@ -19,18 +19,25 @@ use crate::telemetry::Telemetry;
 /// Runs the mode until it is told to stop.
 pub(super) fn run(cli: &Cli, env: Vec<(String, String)>) -> Result<(), Failure> {
     let mode = commands::mode(cli, &env)?;
-    mode.check_build().map_err(|error| Failure::Usage(error.to_string()))?;
-    let names = env.iter().find(|(name, _)| name == "LISTEN_FDNAMES").map(|(_, names)| names.clone());
+    mode.check_build()
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let names = env
+        .iter()
+        .find(|(name, _)| name == "LISTEN_FDNAMES")
+        .map(|(_, names)| names.clone());
     let loaded = commands::settings(cli, env, mode.parts())
         .map_err(|errors| Failure::Usage(errors.to_string()))?;
     let clock = Clock::system();
-    let telemetry = Telemetry::start(&loaded.config.log, clock.now().unix()).map_err(anyhow::Error::from)?;
+    let telemetry =
+        Telemetry::start(&loaded.config.log, clock.now().unix()).map_err(anyhow::Error::from)?;
     log_panics();
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
     // Requests of the control plane run beside each other; a gateway alone has little to do here.
-    let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
+    let workers = std::thread::available_parallelism()
+        .map_or(2, usize::from)
+        .clamp(2, 8);
     let workers = if mode == Mode::Gateway { 1 } else { workers };
     let runtime = Builder::new_multi_thread()
         .worker_threads(workers)
@@ -52,7 +59,9 @@ async fn live(
     socket_names: Option<&str>,
 ) -> anyhow::Result<()> {
     let lifecycle = Lifecycle::new();
-    lifecycle.listen_for_signals().context("cannot listen for signals")?;
+    lifecycle
+        .listen_for_signals()
+        .context("cannot listen for signals")?;
     let readiness = Readiness::new();
     let metrics = telemetry.metrics.clone();
     let stop = lifecycle.stop.soft.clone();
@@ -61,14 +70,28 @@ async fn live(
         async move { metrics.fold(stop).await }
     });
     let starting = readiness.guard("starting");
-    let assembled =
-        assemble::assemble(mode, loaded, telemetry, clock, &lifecycle, &readiness, socket_names).await?;
+    let assembled = assemble::assemble(
+        mode,
+        loaded,
+        telemetry,
+        clock,
+        &lifecycle,
+        &readiness,
+        socket_names,
+    )
+    .await?;
     drop(starting);
     systemd::ready("serving");
     beat(&lifecycle);
     tracing::info!(mode = %mode, version = env!("CARGO_PKG_VERSION"), "serving");
     lifecycle.stop.soft.cancelled().await;
-    wind_down(&lifecycle, &readiness, assembled, loaded.config.gateway.timeouts.drain.get()).await
+    wind_down(
+        &lifecycle,
+        &readiness,
+        assembled,
+        loaded.config.gateway.timeouts.drain.get(),
+    )
+    .await
 }
 
 /// Tells systemd that the process is alive, where the unit wants to hear it.
@@ -93,7 +116,10 @@ async fn wind_down(
 ) -> anyhow::Result<()> {
     readiness.not_ready();
     systemd::stopping();
-    tracing::info!(limit_seconds = limit.as_secs(), "stopping: open requests may finish");
+    tracing::info!(
+        limit_seconds = limit.as_secs(),
+        "stopping: open requests may finish"
+    );
     let stop = lifecycle.stop.clone();
     let deadline = tokio::time::sleep(limit);
     let finish = assembled.finish(lifecycle);
@@ -112,7 +138,10 @@ async fn wind_down(
     };
     finished?;
     tracing::info!("stopped");
-    anyhow::ensure!(!lifecycle.has_failed(), "a part of the process failed; the log says which");
+    anyhow::ensure!(
+        !lifecycle.has_failed(),
+        "a part of the process failed; the log says which"
+    );
     Ok(())
 }
 
@@ -126,7 +155,11 @@ fn log_panics() {
             .downcast_ref::<&str>()
             .map(ToString::to_string)
             .or_else(|| panic.payload().downcast_ref::<String>().cloned());
-        tracing::error!(place, message, thread = std::thread::current().name(), "panic");
+        tracing::error!(
+            place,
+            message,
+            thread = std::thread::current().name(),
+            "panic"
+        );
     }));
 }
-

@@ -122,7 +122,11 @@ pub fn forget_leaf(directory: &Path) -> Result<(), DevCaError> {
     for path in [names.cert, names.key] {
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(DevCaError::File { what: "remove", path, source });
+                return Err(DevCaError::File {
+                    what: "remove",
+                    path,
+                    source,
+                });
             }
             _ => {}
         }

@@ -200,7 +200,11 @@ impl ServerInfo {
             sse_endpoint: url(&definition.sse_endpoint),
             auth_type: definition.auth_type.clone(),
             auth_provider: definition.auth_provider.clone(),
-            headers: definition.headers.iter().map(|header| BTreeMap::from([(header.name.clone(), KEPT)])).collect(),
+            headers: definition
+                .headers
+                .iter()
+                .map(|header| BTreeMap::from([(header.name.clone(), KEPT)]))
+                .collect(),
             tags: definition.tags.clone(),
             license: definition.license.clone(),
             num_stars: number(definition.num_stars),

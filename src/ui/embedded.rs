@@ -20,8 +20,22 @@ pub(super) struct File {
 /// The file of a path below the build's folder.
 pub(super) fn find(path: &str) -> Option<File> {
     let file = Built::get(path)?;
-    let hash = file.metadata.sha256_hash().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    let hash = file
+        .metadata
+        .sha256_hash()
+        .iter()
+        .take(12)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let kind = mime_guess::from_path(path).first_or_octet_stream();
-    let kind = if kind.type_() == "text" { format!("{kind}; charset=utf-8") } else { kind.to_string() };
-    Some(File { bytes: file.data, kind, hash })
+    let kind = if kind.type_() == "text" {
+        format!("{kind}; charset=utf-8")
+    } else {
+        kind.to_string()
+    };
+    Some(File {
+        bytes: file.data,
+        kind,
+        hash,
+    })
 }

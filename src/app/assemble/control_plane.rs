@@ -47,7 +47,9 @@ pub(super) fn open_socket(
     sockets: &mut Sockets,
 ) -> anyhow::Result<Option<std::net::TcpListener>> {
     let address = base.settings.registry.bind.address();
-    address.map(|address| sockets.open(Which::Registry, address)).transpose()
+    address
+        .map(|address| sockets.open(Which::Registry, address))
+        .transpose()
 }
 
 /// Opens the store, brings the registry up, publishes the first snapshot and serves.
@@ -57,7 +59,11 @@ pub(super) async fn start(
     gateway: Option<&LocalGateway>,
 ) -> anyhow::Result<Running> {
     let settings = base.settings;
-    let sealer = Sealer::from_settings(&settings.store, settings.auth.secret_key.as_ref(), &settings.data_dir)?;
+    let sealer = Sealer::from_settings(
+        &settings.store,
+        settings.auth.secret_key.as_ref(),
+        &settings.data_dir,
+    )?;
     let store = store::open(&settings.store, &settings.data_dir, sealer, &base.clock).await?;
     let publisher = Arc::new(Publisher::new(sinks(gateway)));
     let registry = Registry::open(
@@ -69,7 +75,11 @@ pub(super) async fn start(
             stop: base.lifecycle.stop.soft.clone(),
         },
         Settings {
-            mode: if gateway.is_some() { "full" } else { "registry" },
+            mode: if gateway.is_some() {
+                "full"
+            } else {
+                "registry"
+            },
             data_dir: settings.data_dir.clone(),
             default_host: settings.gateway.default_host.clone(),
             machine_name: dev_ca::host_name(),
@@ -81,7 +91,8 @@ pub(super) async fn start(
     )
     .await?;
     let background = registry.clone();
-    base.lifecycle.supervise("registry", move || background.clone().run());
+    base.lifecycle
+        .supervise("registry", move || background.clone().run());
     let router = api::router(&registry, ui::router());
     let connections = TaskTracker::new();
     #[cfg(feature = "gateway")]
@@ -100,9 +111,15 @@ pub(super) async fn start(
 
 fn sinks(gateway: Option<&LocalGateway>) -> Vec<Arc<dyn SnapshotSink>> {
     #[cfg(feature = "gateway")]
-    return gateway.map(|gateway| Arc::clone(&gateway.gateway) as _).into_iter().collect();
+    return gateway
+        .map(|gateway| Arc::clone(&gateway.gateway) as _)
+        .into_iter()
+        .collect();
     #[cfg(not(feature = "gateway"))]
-    gateway.map(|gateway| match *gateway {}).into_iter().collect()
+    gateway
+        .map(|gateway| match *gateway {})
+        .into_iter()
+        .collect()
 }
 
 impl Running {
@@ -124,7 +141,9 @@ fn local_peer(router: &Router, connections: &TaskTracker) -> crate::gateway::Loc
     crate::gateway::LocalPeer::new(move || {
         let (ours, theirs) = tokio::io::duplex(DUPLEX_BYTES);
         let router = router.clone();
-        let answer = service_fn(move |request: Request<Incoming>| answer(router.clone(), request, Peer::default()));
+        let answer = service_fn(move |request: Request<Incoming>| {
+            answer(router.clone(), request, Peer::default())
+        });
         let served = async move {
             let connection = hyper::server::conn::http1::Builder::new()
                 .max_buf_size(DUPLEX_BYTES)
@@ -139,7 +158,11 @@ fn local_peer(router: &Router, connections: &TaskTracker) -> crate::gateway::Loc
     })
 }
 
-async fn answer(router: Router, request: Request<Incoming>, peer: Peer) -> Result<Response<Body>, Infallible> {
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    peer: Peer,
+) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(peer);
     router.oneshot(request).await
@@ -156,20 +179,28 @@ fn listen(
     let tls = if base.mode.parts().has(crate::config::Part::Gateway) {
         None
     } else {
-        base.certs.as_ref().map(crate::net::tls::ServerCerts::server_config)
+        base.certs
+            .as_ref()
+            .map(crate::net::tls::ServerCerts::server_config)
     };
     let admission = Admission::new(Caps {
         total: settings.gateway.limits.connections,
         per_address: settings.gateway.limits.connections_per_address,
         exempt: settings.http.trusted_proxies.clone(),
     });
-    let acceptor = Acceptor::new(socket, admission).context("cannot accept on the registry's listener")?;
+    let acceptor =
+        Acceptor::new(socket, admission).context("cannot accept on the registry's listener")?;
     let limits = ServeLimits::new(&settings.gateway);
     let (stop, connections) = (base.lifecycle.stop.clone(), connections.clone());
     let soft = stop.soft.clone();
     base.lifecycle.essential("registry listener", async move {
         while let Some((stream, peer, permit)) = soft.run_until_cancelled(acceptor.accept()).await {
-            let arrival = Arrival { stream, peer, permit, tls: tls.clone() };
+            let arrival = Arrival {
+                stream,
+                peer,
+                permit,
+                tls: tls.clone(),
+            };
             let (router, stop) = (router.clone(), stop.clone());
             connections.spawn(async move {
                 let service = |connection| service(router, connection, peer);
@@ -187,7 +218,10 @@ fn service(
     connection: Arc<Connection>,
     address: std::net::SocketAddr,
 ) -> impl HttpService<Incoming, ResBody = BusyBody<Body>, Error = Infallible, Future: Send> + Send {
-    let peer = Peer { address: Some(address), tls: connection.is_secure() };
+    let peer = Peer {
+        address: Some(address),
+        tls: connection.is_secure(),
+    };
     service_fn(move |request: Request<Incoming>| {
         let busy = connection.begin_request();
         let answered = answer(router.clone(), request, peer);

@@ -54,21 +54,38 @@ pub(super) struct Running {
 
 pub(super) fn open_sockets(base: &Base<'_>, sockets: &mut Sockets) -> anyhow::Result<Listening> {
     let config = &base.settings.gateway;
-    let mut listening = Listening { listeners: Vec::new(), https_port: None, is_public: false };
+    let mut listening = Listening {
+        listeners: Vec::new(),
+        https_port: None,
+        is_public: false,
+    };
     if let Some(address) = config.http_bind.address() {
         listening.add(sockets.open(Which::GatewayHttp, address)?, None)?;
     }
     if let (Some(certs), Some(address)) = (&base.certs, config.https_bind.address()) {
         let socket = sockets.open(Which::GatewayHttps, address)?;
-        listening.https_port = Some(socket.local_addr().context("cannot read the address of a listener")?.port());
+        listening.https_port = Some(
+            socket
+                .local_addr()
+                .context("cannot read the address of a listener")?
+                .port(),
+        );
         listening.add(socket, Some(certs.server_config()))?;
     }
     Ok(listening)
 }
 
 impl Listening {
-    fn add(&mut self, socket: TcpListener, tls: Option<Arc<rustls::ServerConfig>>) -> anyhow::Result<()> {
-        self.is_public |= is_public(socket.local_addr().context("cannot read the address of a listener")?);
+    fn add(
+        &mut self,
+        socket: TcpListener,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> anyhow::Result<()> {
+        self.is_public |= is_public(
+            socket
+                .local_addr()
+                .context("cannot read the address of a listener")?,
+        );
         self.listeners.push(Listener { socket, tls });
         Ok(())
     }
@@ -84,7 +101,10 @@ pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built
         let url = UpstreamUrl::parse(&settings.catalog.registry_api_url)
             .with_context(|| format!("REGISTRY_API_URL {:?}", settings.catalog.registry_api_url))?;
         let registry_ca = settings.network.registry_ca_file.as_deref();
-        let files = registry_ca.map(|path| ("REGISTRY_CA_FILE", path)).into_iter().chain(extra_ca(settings));
+        let files = registry_ca
+            .map(|path| ("REGISTRY_CA_FILE", path))
+            .into_iter()
+            .chain(extra_ca(settings));
         ControlPlane::Remote(url, Roots::load(files)?)
     };
     let gateway = Gateway::new(Parts {
@@ -105,7 +125,11 @@ pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built
         run: random_run()?,
     })
     .context("REGISTRY_API_URL names a host that cannot be sent to")?;
-    Ok(Built { gateway: Arc::new(gateway), local_registry, sockets })
+    Ok(Built {
+        gateway: Arc::new(gateway),
+        local_registry,
+        sockets,
+    })
 }
 
 impl Built {
@@ -124,7 +148,9 @@ impl Built {
             gateway: self.gateway,
             listeners: self.sockets.listeners,
             admission,
-            dialer: Arc::new(Dialer::new(Arc::new(AddressGuard::new(&base.settings.network)))),
+            dialer: Arc::new(Dialer::new(Arc::new(AddressGuard::new(
+                &base.settings.network,
+            )))),
             workers: config.workers,
             stop: base.lifecycle.stop.clone(),
         })
@@ -166,7 +192,9 @@ impl Built {
                 };
                 match follower {
                     Ok(follower) => follower.run(stop).await,
-                    Err(error) => tracing::error!(error = format!("{error:#}"), "cannot follow the registry"),
+                    Err(error) => {
+                        tracing::error!(error = format!("{error:#}"), "cannot follow the registry")
+                    }
                 }
             }
         });
@@ -178,24 +206,37 @@ impl Built {
         let waiting = base.readiness.guard("waiting for the first snapshot");
         let gateway = Arc::clone(&self.gateway);
         let mut snapshots = publisher.subscribe();
-        base.lifecycle.tasks.spawn(base.lifecycle.stop.soft.clone().run_until_cancelled_owned(async move {
-            while let Some(reason) = gateway.unready() {
-                waiting.because(reason.message());
-                if snapshots.changed().await.is_err() {
-                    return;
-                }
-            }
-            drop(waiting);
-        }));
+        base.lifecycle
+            .tasks
+            .spawn(
+                base.lifecycle
+                    .stop
+                    .soft
+                    .clone()
+                    .run_until_cancelled_owned(async move {
+                        while let Some(reason) = gateway.unready() {
+                            waiting.because(reason.message());
+                            if snapshots.changed().await.is_err() {
+                                return;
+                            }
+                        }
+                        drop(waiting);
+                    }),
+            );
     }
 }
 
 impl Running {
     /// Waits until the threads have ended.
     pub(super) async fn finish(self) -> anyhow::Result<()> {
-        #[expect(clippy::disallowed_methods, reason = "joins threads at the very end, when no tracker takes tasks")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "joins threads at the very end, when no tracker takes tasks"
+        )]
         let joined = tokio::task::spawn_blocking(|| self.threads.join()).await;
-        joined.context("cannot wait for the gateway's threads")?.context("the gateway failed")
+        joined
+            .context("cannot wait for the gateway's threads")?
+            .context("the gateway failed")
     }
 }
 
@@ -214,23 +255,41 @@ impl Following {
     /// A follower, the snapshot on disk in force.
     fn restored(&self, token: Option<Secret<String>>) -> anyhow::Result<Arc<Follower>> {
         let disk = token.as_ref().map(|token| {
-            Disk::new(&self.snapshot_file, token.clone(), self.config.snapshot_bytes.bytes())
+            Disk::new(
+                &self.snapshot_file,
+                token.clone(),
+                self.config.snapshot_bytes.bytes(),
+            )
         });
         let identity = Identity {
             id: dev_ca::host_name().unwrap_or_else(|| "gateway".to_owned()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             default_host: self.default_host.clone(),
         };
-        let config = CatalogConfig { token, ..self.config.clone() };
+        let config = CatalogConfig {
+            token,
+            ..self.config.clone()
+        };
         let (client, publisher) = (self.client.clone(), Arc::clone(&self.publisher));
-        let follower = Follower::new(&config, identity, client, publisher, disk, self.clock.clone())?;
+        let follower = Follower::new(
+            &config,
+            identity,
+            client,
+            publisher,
+            disk,
+            self.clock.clone(),
+        )?;
         follower.restore();
         Ok(Arc::new(follower))
     }
 
     /// Waits until the registry has written the token, then follows with it.
     async fn once_there_is_a_token(&self, gateway: &Gateway) -> anyhow::Result<Arc<Follower>> {
-        let file = self.config.token_file.as_deref().context("no token file is named")?;
+        let file = self
+            .config
+            .token_file
+            .as_deref()
+            .context("no token file is named")?;
         let token = loop {
             match tokio::fs::read_to_string(file).await {
                 Ok(text) if !text.trim().is_empty() => break Secret::new(text.trim().to_owned()),
@@ -249,7 +308,11 @@ const TOKEN_FILE_LOOK: Duration = Duration::from_secs(1);
 /// What this gateway shows to the registry: of several, the first.
 fn token(base: &Base<'_>) -> anyhow::Result<Option<Secret<String>>> {
     if let Some(list) = &base.settings.catalog.token {
-        let first = list.expose().split(',').map(str::trim).find(|token| !token.is_empty());
+        let first = list
+            .expose()
+            .split(',')
+            .map(str::trim)
+            .find(|token| !token.is_empty());
         return Ok(first.map(|token| Secret::new(token.to_owned())));
     }
     #[cfg(feature = "registry")]
@@ -261,7 +324,11 @@ fn token(base: &Base<'_>) -> anyhow::Result<Option<Secret<String>>> {
 }
 
 fn extra_ca(settings: &Settings) -> Option<(&'static str, &Path)> {
-    settings.network.extra_ca_file.as_deref().map(|path| ("EXTRA_CA_FILE", path))
+    settings
+        .network
+        .extra_ca_file
+        .as_deref()
+        .map(|path| ("EXTRA_CA_FILE", path))
 }
 
 fn deferred(registry: &LocalRegistry) -> LocalPeer {
@@ -275,6 +342,8 @@ fn deferred(registry: &LocalRegistry) -> LocalPeer {
 
 fn random_run() -> anyhow::Result<u32> {
     let mut bytes = [0; 4];
-    aws_lc_rs::rand::fill(&mut bytes).ok().context("the system gives no random bytes")?;
+    aws_lc_rs::rand::fill(&mut bytes)
+        .ok()
+        .context("the system gives no random bytes")?;
     Ok(u32::from_le_bytes(bytes))
 }

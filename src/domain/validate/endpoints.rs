@@ -99,13 +99,19 @@ fn short(fields: &mut Fields<'_>, default_host: &str) -> Option<UpstreamUrl> {
     if protocol.is_none() {
         fields.wrong("protocol", "must be http or https");
     }
-    let host = host.map_or(Some(default_host), Value::as_str).filter(|host| is_host(host));
+    let host = host
+        .map_or(Some(default_host), Value::as_str)
+        .filter(|host| is_host(host));
     if host.is_none() {
         fields.wrong("host", HOST_RULE);
     }
     let (port, protocol, host) = (port?, protocol?, host?);
     let bare_v6 = host.contains(':') && !host.starts_with('[');
-    let host = if bare_v6 { format!("[{host}]") } else { host.to_owned() };
+    let host = if bare_v6 {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    };
     let url = UpstreamUrl::parse(&format!("{protocol}://{host}:{port}/")).ok();
     if url.is_none() {
         fields.wrong("host", HOST_RULE);

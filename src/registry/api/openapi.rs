@@ -86,7 +86,10 @@ pub(super) struct ServerMap(BTreeMap<String, ServerInfo>);
 /// A definition as it is written: in full, or the short form.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "describes a body that validation reads field by field")]
+#[expect(
+    dead_code,
+    reason = "describes a body that validation reads field by field"
+)]
 pub(super) enum ServerWritten {
     /// In full.
     Full(Box<ServerDefinition>),

@@ -6,7 +6,7 @@ use axum::response::Response;
 use super::super::super::Registry;
 use super::super::super::servers::Update;
 use super::super::caller::Admin;
-use super::super::openapi::{ServerInfo, ServerDefinition};
+use super::super::openapi::{ServerDefinition, ServerInfo};
 use super::super::reply;
 use super::path_of;
 use crate::http::Problem;

@@ -47,6 +47,7 @@ pub(super) struct TokenGenerated {
 #[derive(Serialize, ToSchema)]
 pub(super) struct TokenSet {
     access_token: String,
+    #[schema(required = true)]
     refresh_token: Option<String>,
     expires_in: i64,
     refresh_expires_in: i64,
