@@ -436,3 +436,36 @@ async fn a_get_needs_some_right_at_that_server() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_the_protocol_needs_reaches_the_server_unchanged() {
+    let (upstream, front) = private().await;
+    let bearer = format!("Bearer {}", front.token());
+    let passing = [
+        ("accept", "application/json, text/event-stream"),
+        ("mcp-session-id", "s-1"),
+        ("last-event-id", "e-1"),
+        ("mcp-protocol-version", "2025-11-25"),
+        ("mcp-param-region", "=?base64?w6k=?="),
+        (
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ),
+        ("tracestate", "a=b"),
+        ("x-api-key", "for the server"),
+        ("user-agent", "client/1"),
+    ];
+    let token = [("authorization", bearer.as_str())];
+    let fields = [&token[..], &passing].concat();
+    for (index, method) in ["POST", "GET", "DELETE"].into_iter().enumerate() {
+        let fields = [&[JSON], &fields[..]].concat();
+        let body = if method == "POST" { LIST } else { "" };
+        let reply = ask(front.plain, method, "/team/a", &fields, body.as_bytes()).await;
+        assert_eq!(reply.status(), 200);
+        let call = upstream.call(index).await;
+        assert_eq!(call.method(), method);
+        for (name, value) in passing {
+            assert_eq!(call.head.one(name), Some(value), "{method} {name}");
+        }
+    }
+}

@@ -74,10 +74,6 @@ impl H2Server {
         self.address.to_string()
     }
 
-    pub(crate) const fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     pub(crate) fn url(&self, path: &str) -> String {
         format!("https://{}{path}", self.address)
     }
