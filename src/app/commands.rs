@@ -44,7 +44,7 @@ pub(super) fn config(
     let mode = mode(cli, &env)?;
     let loaded = settings(cli, env, mode.parts());
     match command {
-        ConfigCommand::Check => say(&config::check(&loaded).map_err(Failure::Usage)?),
+        ConfigCommand::Check => say(config::check(&loaded).map_err(Failure::Usage)?.trim_end()),
         ConfigCommand::Show => {
             let loaded = loaded.map_err(|errors| Failure::Usage(errors.to_string()))?;
             say(loaded.show().trim_end());
