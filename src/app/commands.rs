@@ -127,11 +127,10 @@ pub(super) fn openapi() -> Result<(), Failure> {
 }
 
 /// `mcp completions`.
-pub(super) fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
+pub(super) fn completions(shell: clap_complete::Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "mcp", &mut script);
     say(String::from_utf8_lossy(&script).trim_end());
-    Ok(())
 }
 
 /// `mcp admin`.

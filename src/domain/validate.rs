@@ -379,19 +379,31 @@ fn unknown(fields: &mut Fields<'_>, source: Source) -> Vec<String> {
     let mut ignored = Vec::new();
     for name in fields.unknown() {
         if let Some((_, remedy)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
-            fields.wrong(&name, *remedy);
+            wrong_name(fields, &name, (*remedy).to_owned());
         } else if READ_ONLY.contains(&name.as_str()) {
             // GET -> PUT must work.
         } else if source == Source::File {
             ignored.push(name);
         } else {
-            fields.wrong(
+            wrong_name(
+                fields,
                 &name,
                 format!("is not a field of a server definition{}", hint(&name)),
             );
         }
     }
     ignored
+}
+
+/// What is written under such a name may be a secret.
+fn wrong_name(fields: &mut Fields<'_>, name: &str, rule: String) {
+    let lower = name.to_ascii_lowercase();
+    if SECRETIVE.iter().any(|part| lower.contains(part)) {
+        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+        fields.wrong_at(pointer, &Value::from(patch::KEPT), rule);
+    } else {
+        fields.wrong(name, rule);
+    }
 }
 
 fn hint(name: &str) -> &'static str {
@@ -403,6 +415,16 @@ fn hint(name: &str) -> &'static str {
         _ => "; the API's page lists all fields",
     }
 }
+
+const SECRETIVE: &[&str] = &[
+    "auth",
+    "credential",
+    "header",
+    "key",
+    "pass",
+    "secret",
+    "token",
+];
 
 /// Kept by the registry itself; in a written body they are ignored.
 const READ_ONLY: &[&str] = &[

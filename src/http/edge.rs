@@ -213,13 +213,11 @@ pub async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: 
 async fn caught(run: impl Future<Output = Response>, request_id: &str) -> Response {
     let mut run = pin!(run);
     std::future::poll_fn(|context| {
-        match std::panic::catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context))) {
-            Ok(poll) => poll,
-            Err(_) => {
-                tracing::error!(request.id = request_id, "a handler panicked");
-                Poll::Ready(Problem::internal().into_response())
-            }
-        }
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| {
+            tracing::error!(request.id = request_id, "a handler panicked");
+            Poll::Ready(Problem::internal().into_response())
+        })
     })
     .await
 }

@@ -31,8 +31,8 @@ pub(super) fn secret(path: &Path, bytes: usize) -> Result<(Secret<String>, bool)
         })
 }
 
-/// A new secret in place of the one that may be there.
-pub(super) fn renew(path: &Path, bytes: usize) -> Result<Secret<String>, Error> {
+/// Writes a new secret over what was there.
+pub(super) fn replace(path: &Path, bytes: usize) -> Result<Secret<String>, Error> {
     make(path, bytes).map_err(|source| Error {
         path: path.to_owned(),
         source,

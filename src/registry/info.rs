@@ -12,6 +12,10 @@ use crate::store::StoredServer;
 
 /// A definition with what the registry knows of the server. Header values are never shown.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the fields' names are a contract with clients"
+)]
 pub struct ServerInfo {
     /// The path without leading slash.
     #[schema(read_only)]

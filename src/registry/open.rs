@@ -84,9 +84,6 @@ pub enum OpenError {
     Registry(#[from] super::Error),
 }
 
-/// Random bytes of a generated password.
-const PASSWORD_BYTES: usize = 18;
-
 impl Registry {
     /// Brings a registry up. The first snapshot is published when this returns.
     ///
@@ -190,32 +187,28 @@ pub fn gateway_token(data_dir: &Path) -> Result<Secret<String>, files::Error> {
     Ok(token)
 }
 
-/// Gives the local admin a new generated password; answers the file where it lies.
+/// Makes a new password for the local admin and answers the file that holds it; a registry takes
+/// it into use when it starts.
 ///
 /// # Errors
-/// When the file cannot be replaced.
+/// The file cannot be written.
 pub fn reset_admin_password(data_dir: &Path) -> Result<PathBuf, files::Error> {
-    let path = admin_password_file(data_dir);
-    files::renew(&path, PASSWORD_BYTES)?;
+    let path = data_dir.join(ADMIN_PASSWORD);
+    files::replace(&path, PASSWORD_BYTES)?;
     Ok(path)
 }
 
-fn admin_password_file(data_dir: &Path) -> PathBuf {
-    data_dir.join("admin-password")
-}
-
 async fn local_admin(settings: &Settings, tasks: &TaskTracker) -> Result<LocalAdmin, OpenError> {
-    let password = match &settings.auth.admin_password {
-        Some(password) => password.clone(),
-        None => {
-            let path = admin_password_file(&settings.data_dir);
-            let (password, made) = files::secret(&path, PASSWORD_BYTES)?;
-            if made {
-                tracing::info!(file = %path.display(), user.name = settings.auth.admin_user,
-                    "made a password for the local admin");
-            }
-            password
+    let password = if let Some(password) = &settings.auth.admin_password {
+        password.clone()
+    } else {
+        let path = settings.data_dir.join(ADMIN_PASSWORD);
+        let (password, made) = files::secret(&path, PASSWORD_BYTES)?;
+        if made {
+            tracing::info!(file = %path.display(), user.name = settings.auth.admin_user,
+                "made a password for the local admin");
         }
+        password
     };
     let hashing = tasks.spawn_blocking(move || PasswordHash::new(password.expose()));
     let hash = hashing
@@ -251,5 +244,7 @@ async fn load(store: &dyn Store, clock: &Clock) -> Result<(Keys, View), OpenErro
     Ok((keys, view))
 }
 
-const PURGE: Duration = Duration::from_secs(600);
+const ADMIN_PASSWORD: &str = "admin-password";
+const PASSWORD_BYTES: usize = 18;
+const PURGE: Duration = Duration::from_mins(10);
 const RETRY: Duration = Duration::from_secs(1);

@@ -1,5 +1,8 @@
 //! The registry through its router.
 
 mod auth;
+mod bodies;
+mod edge;
+mod gateway;
 mod import;
 mod servers;

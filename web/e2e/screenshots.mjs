@@ -114,11 +114,14 @@ const SHOTS = [
     at: "/ui/new",
     fullPage: true,
     async act(page) {
-      await page.getByLabel("Name", { exact: true }).fill("Metadata");
-      await page.getByLabel("URL").fill("http://169.254.169.254/latest");
+      await page.getByLabel("Name", { exact: true }).fill("Weather");
+      await page.getByLabel("URL").fill("https://weather.internal.example/");
+      await page.getByRole("button", { name: "Add header" }).click();
+      await page.getByLabel("Name of header 1").fill("Host");
+      await page.getByLabel("Value of header 1").fill("weather");
       await page.getByRole("switch", { name: "Public" }).click();
       await page.getByRole("button", { name: "Add server" }).click();
-      await page.getByText("link-local").waitFor();
+      await page.getByText("Header “Host”").waitFor();
       await page.waitForTimeout(400);
     },
   },
@@ -178,7 +181,10 @@ const SHOTS = [
     at: "/ui/api",
     fullPage: true,
     async act(page) {
-      await page.getByRole("button", { name: /^get \/api\/servers List/i }).click();
+      await page
+        .getByRole("button", { name: /^get \/api\/servers(?!\/)/i })
+        .first()
+        .click();
     },
   },
   { name: "not-found", at: "/ui/nowhere", wait: "no such page" },

@@ -521,4 +521,37 @@ proptest! {
             prop_assert!(!accepted || serde_json::from_slice::<Value>(body).is_ok());
         }
     }
+
+    #[test]
+    fn refuses_any_key_repeated_where_decisions_are_made(
+        mut document in message(),
+        place in 0usize..3,
+        key in key(),
+        at in any::<prop::sample::Index>(),
+        seed: u64,
+    ) {
+        let path = ["", "/params", "/params/_meta"][place];
+        if place > 0 {
+            document["params"] = json!({"name": "a", "uri": "b", "taskId": "c", "_meta": {}});
+        }
+        let object = document.pointer_mut(path).unwrap().as_object_mut().unwrap();
+        object.entry(key).or_insert(Value::Null);
+        let key = object.keys().nth(at.index(object.len())).unwrap().clone();
+        object.insert(MARK.to_owned(), object[&key].clone());
+        // Exactly one of the two spellings may hold escapes, so a comparison of bytes would miss the pair.
+        let mark = Value::from(MARK).to_string();
+        let body = document.to_string().replace(&mark, &spelled(&Value::from(key), seed));
+        prop_assert!(serde_json::from_str::<Value>(&body).is_ok(), "{}", body);
+        let refused = refusal(&body);
+        prop_assert!(
+            matches!(
+                refused,
+                EnvelopeError::Duplicate { .. } | EnvelopeError::LookAlike { .. } | EnvelopeError::Type { .. }
+            ),
+            "{}: {}", refused, body
+        );
+    }
 }
+
+/// A key that stands for a repeated one until the body is written.
+const MARK: &str = "zz-stands-for-another";

@@ -100,6 +100,10 @@ pub(super) enum ServerWritten {
 /// What somebody writes to register an MCP server. Read-only fields of a server may be there too and
 /// are ignored.
 #[derive(Serialize, ToSchema)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the fields' names are a contract with clients"
+)]
 pub(super) struct ServerDefinition {
     /// The prefix under which the gateway serves it; the server's identity.
     #[schema(example = "/currenttime")]

@@ -31,7 +31,7 @@ pub fn router(registry: &Registry, ui: Router) -> Router {
         &settings.http,
     );
     let (operations, _) = operations().split_for_parts();
-    operations
+    let inside = operations
         .merge(hidden())
         .with_state(registry.clone())
         .merge(
@@ -40,8 +40,10 @@ pub fn router(registry: &Registry, ui: Router) -> Router {
                 .with_state(Description::new()),
         )
         .merge(ui)
-        .fallback(nothing_here)
-        // Outermost, so that whatever is inside is answered in one form.
+        .fallback(nothing_here);
+    // Outside of the whole router, not of each route: a router adds `Allow` around its routes' layers.
+    Router::new()
+        .fallback_service(inside)
         .layer(from_fn_with_state(Arc::new(guard), edge::guard))
 }
 

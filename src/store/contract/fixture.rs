@@ -81,6 +81,10 @@ impl Fixture {
         self.config.database_url.as_ref().unwrap().expose()
     }
 
+    pub(in crate::store) fn schema(&self) -> &str {
+        &self.schema
+    }
+
     pub(in crate::store) async fn clean(self) {
         execute(self.url(), format!("DROP SCHEMA {} CASCADE", self.schema)).await;
     }

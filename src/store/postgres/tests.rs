@@ -286,6 +286,84 @@ async fn a_begin_whose_answer_was_lost_is_tried_again() {
     fixture.clean().await;
 }
 
+/// Adds a server, again as long as it is not there; the revision where it was acknowledged.
+async fn insist(store: &dyn Store, at: &str) -> Option<Revision> {
+    for _ in 0..100 {
+        match add(store, at).await {
+            Ok(revision) => return Some(revision),
+            Err(Error::Unavailable(_)) if paths(store).await.iter().any(|known| known == at) => {
+                return None;
+            }
+            Err(Error::Unavailable(_)) => {}
+            Err(error) => panic!("{at}: {error:?}"),
+        }
+    }
+    panic!("{at}: never available");
+}
+
+/// Ends every backend that is at work in the schema.
+async fn end_those_at_work(pool: &PgPool, schema: &str) -> usize {
+    let sql = "SELECT DISTINCT l.pid::bigint FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
+               WHERE c.relnamespace = $1::text::regnamespace AND l.pid <> pg_backend_pid()";
+    let backends: Vec<i64> = sqlx::query_scalar(sql)
+        .bind(schema)
+        .fetch_all(pool)
+        .await
+        .unwrap();
+    for backend in &backends {
+        let sql = "SELECT pg_terminate_backend($1::int)";
+        sqlx::query(sql).bind(backend).execute(pool).await.unwrap();
+    }
+    backends.len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn backends_ended_at_any_moment_lose_no_write_and_repeat_none() {
+    const WRITERS: usize = 3;
+    const WRITES: usize = 40;
+    let Some(fixture) = Fixture::postgres().await else {
+        return;
+    };
+    let store = Arc::new(open(fixture.url()).await);
+    let admin = PgPool::connect(fixture.url()).await.unwrap();
+    let (done, mut steps) = tokio::sync::mpsc::channel(1);
+    let mut writers = JoinSet::new();
+    for writer in 0..WRITERS {
+        let (store, done) = (Arc::clone(&store), done.clone());
+        writers.spawn(async move {
+            let mut acknowledged = Vec::new();
+            for number in 0..WRITES {
+                acknowledged.extend(insist(&*store, &format!("/w{writer}.{number}")).await);
+                done.send(()).await.unwrap();
+            }
+            acknowledged
+        });
+    }
+    drop(done);
+    let mut ended = 0;
+    while steps.recv().await.is_some() {
+        ended += end_those_at_work(&admin, fixture.schema()).await;
+    }
+    let acknowledged = writers.join_all().await.concat();
+
+    assert!(ended > 10, "only {ended} backends were ended");
+    let distinct: BTreeSet<_> = acknowledged.iter().collect();
+    assert_eq!(
+        distinct.len(),
+        acknowledged.len(),
+        "a revision was answered twice"
+    );
+    assert_eq!(paths(&*store).await.len(), WRITERS * WRITES);
+    let (_, revision) = store.read().await.unwrap().cluster().await.unwrap();
+    assert_eq!(
+        revision,
+        Revision((WRITERS * WRITES) as u64),
+        "a write was applied twice"
+    );
+    admin.close().await;
+    fixture.clean().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_servers_failures_are_told_apart() {
     let Some(fixture) = Fixture::postgres().await else {

@@ -58,11 +58,16 @@ fn holds_no_forgery(call: &Call) {
 #[tokio::test]
 async fn a_call_without_a_valid_token_is_challenged_and_goes_nowhere() {
     let (upstream, front) = private().await;
-    let expired = format!("Bearer {}", front.issuer.token_until("t", ADMIN_SCOPE, NOW - 1));
+    let expired = format!(
+        "Bearer {}",
+        front.issuer.token_until("t", ADMIN_SCOPE, NOW - 1)
+    );
     let other = crate::support::front::Issuer::new();
     let foreign = format!("Bearer {}", other.token("t", ADMIN_SCOPE));
     let good = front.token();
-    let tampered = format!("Bearer {}A", good.get(..good.len() - 1).unwrap());
+    let (signed, signature) = good.rsplit_once('.').unwrap();
+    let turned: String = signature.chars().rev().collect();
+    let tampered = format!("Bearer {signed}.{turned}");
     for (value, challenge) in [
         (None, "Bearer"),
         (Some("Bearer nonsense"), "Bearer error=\"invalid_token\""),
@@ -117,12 +122,23 @@ async fn the_callers_credentials_never_reach_a_server() {
     let bearer = format!("Bearer {token}");
     for fields in [
         vec![("authorization", bearer.as_str()), ("cookie", "a=b")],
-        vec![("x-authorization", bearer.as_str()), ("authorization", "Bearer other")],
-        vec![("authorization", bearer.as_str()), ("proxy-authorization", "Basic YTpi")],
+        vec![
+            ("x-authorization", bearer.as_str()),
+            ("authorization", "Bearer other"),
+        ],
+        vec![
+            ("authorization", bearer.as_str()),
+            ("proxy-authorization", "Basic YTpi"),
+        ],
     ] {
         assert_eq!(called(&front, &fields).await, 200);
         let call = upstream.calls().pop().unwrap();
-        for name in ["authorization", "x-authorization", "cookie", "proxy-authorization"] {
+        for name in [
+            "authorization",
+            "x-authorization",
+            "cookie",
+            "proxy-authorization",
+        ] {
             assert_eq!(call.head.one(name), None, "{fields:?}");
         }
         assert!(!format!("{:?}", call.head.fields).contains(&token));
@@ -134,21 +150,40 @@ async fn authorization_goes_on_only_where_asked_for_and_our_token_came_elsewhere
     let upstream = Upstream::ready().await;
     let front = Front::routing([
         Server::new("/team/a", &upstream.url("/")).forward_authorization(),
-        Server::new("/pub", &upstream.url("/")).forward_authorization().public(),
+        Server::new("/pub", &upstream.url("/"))
+            .forward_authorization()
+            .public(),
     ]);
     let bearer = format!("Bearer {}", front.token());
     let own = [("authorization", bearer.as_str())];
     assert_eq!(called(&front, &own).await, 200);
     assert_eq!(upstream.call(0).await.head.one("authorization"), None);
-    let both = [("x-authorization", bearer.as_str()), ("authorization", "Bearer theirs")];
+    let both = [
+        ("x-authorization", bearer.as_str()),
+        ("authorization", "Bearer theirs"),
+    ];
     assert_eq!(called(&front, &both).await, 200);
     let call = upstream.call(1).await;
     assert_eq!(call.head.one("authorization"), Some("Bearer theirs"));
     assert_eq!(call.head.one("x-authorization"), None);
     // A bad token in front is refused, whatever the other one is.
-    let bad = [("x-authorization", "Bearer bad"), ("authorization", bearer.as_str())];
+    let bad = [
+        ("x-authorization", "Bearer bad"),
+        ("authorization", bearer.as_str()),
+    ];
     assert_eq!(called(&front, &bad).await, 401);
-    assert_eq!(ask(front.plain, "POST", "/pub", &[JSON, own[0]], LIST.as_bytes()).await.status(), 200);
+    assert_eq!(
+        ask(
+            front.plain,
+            "POST",
+            "/pub",
+            &[JSON, own[0]],
+            LIST.as_bytes()
+        )
+        .await
+        .status(),
+        200
+    );
     assert_eq!(upstream.call(2).await.head.one("authorization"), None);
 }
 
@@ -182,7 +217,13 @@ async fn identity_headers_are_ours_exactly_once_whatever_the_caller_sends() {
     ] {
         assert_eq!(call.head.one(name), Some(value), "{name}");
     }
-    for name in ["forwarded", "x-original-url", "x-gateway-authorization", "te", "keep-alive"] {
+    for name in [
+        "forwarded",
+        "x-original-url",
+        "x-gateway-authorization",
+        "te",
+        "keep-alive",
+    ] {
         assert_eq!(call.head.one(name), None, "{name}");
     }
 }
@@ -192,14 +233,29 @@ async fn a_public_server_learns_no_identity_and_no_forged_one() {
     let upstream = Upstream::ready().await;
     let front = Front::routing([Server::new("/team/a", &upstream.url("/")).public()]);
     let bearer = format!("Bearer {}", front.token());
-    let fields = [&[("authorization", bearer.as_str()), ("cookie", "a=b")], FORGED].concat();
+    let fields = [
+        &[("authorization", bearer.as_str()), ("cookie", "a=b")],
+        FORGED,
+    ]
+    .concat();
     assert_eq!(called(&front, &fields).await, 200);
-    assert_eq!(called(&front, &[("authorization", "Bearer nonsense")]).await, 200);
+    assert_eq!(
+        called(&front, &[("authorization", "Bearer nonsense")]).await,
+        200
+    );
     for call in upstream.calls() {
         holds_no_forgery(&call);
         for name in [
-            "x-user", "x-username", "x-scopes", "x-auth-method", "x-client-id", "x-server-name",
-            "x-tool-name", "x-mcp-identity", "authorization", "cookie",
+            "x-user",
+            "x-username",
+            "x-scopes",
+            "x-auth-method",
+            "x-client-id",
+            "x-server-name",
+            "x-tool-name",
+            "x-mcp-identity",
+            "authorization",
+            "cookie",
         ] {
             assert_eq!(call.head.one(name), None, "{name}");
         }
@@ -212,7 +268,9 @@ async fn trailers_bring_nothing_to_a_server() {
     let upstream = Upstream::ready().await;
     let front = Front::routing([
         Server::new("/held", &upstream.url("/")).public(),
-        Server::new("/raw", &upstream.url("/")).public().passthrough(),
+        Server::new("/raw", &upstream.url("/"))
+            .public()
+            .passthrough(),
     ]);
     for target in ["/held", "/raw/sub"] {
         let mut client = Client::plain(front.plain).await;
@@ -262,7 +320,10 @@ async fn a_trusted_proxy_is_believed_and_extended() {
     ];
     assert_eq!(called(&front, &fields).await, 200);
     let call = upstream.only_call();
-    assert_eq!(call.head.one("x-forwarded-for"), Some("203.0.113.9, 127.0.0.1"));
+    assert_eq!(
+        call.head.one("x-forwarded-for"),
+        Some("203.0.113.9, 127.0.0.1")
+    );
     assert_eq!(call.head.one("x-real-ip"), Some("203.0.113.9"));
     assert_eq!(call.head.one("x-forwarded-proto"), Some("https"));
     assert_eq!(call.head.one("x-forwarded-host"), Some("gw.example"));
@@ -277,7 +338,12 @@ async fn each_message_of_a_body_is_judged() {
     let call = |tool: &str| {
         format!(r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"{tool}"}}}}"#)
     };
-    for allowed in [LIST.to_owned(), call("read"), call("\\u0072ead"), format!("[{LIST},{}]", call("read"))] {
+    for allowed in [
+        LIST.to_owned(),
+        call("read"),
+        call("\\u0072ead"),
+        format!("[{LIST},{}]", call("read")),
+    ] {
         let reply = client.call("/team/a", &token, &allowed).await;
         assert_eq!(reply.status(), 200, "{allowed}");
         assert_eq!(upstream.calls().pop().unwrap().body, allowed.as_bytes());
@@ -322,12 +388,19 @@ async fn mirrored_headers_must_match_the_body() {
     let (upstream, front) = private().await;
     let bearer = format!("Bearer {}", front.reader_token());
     let body = r#"{"jsonrpc":"2.0","id":"x\"1","method":"tools/call","params":{"name":"read","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}"#;
-    let base = [JSON, ("authorization", bearer.as_str()), ("mcp-protocol-version", "2026-07-28")];
+    let base = [
+        JSON,
+        ("authorization", bearer.as_str()),
+        ("mcp-protocol-version", "2026-07-28"),
+    ];
     let send = async |more: &[Field<'_>]| {
         let fields = [&base, more].concat();
         ask(front.plain, "POST", "/team/a", &fields, body.as_bytes()).await
     };
-    let good = [("mcp-method", "tools/call"), ("mcp-name", "=?base64?cmVhZA==?=")];
+    let good = [
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "=?base64?cmVhZA==?="),
+    ];
     assert_eq!(send(&good).await.status(), 200);
     let call = upstream.only_call();
     assert_eq!(call.head.one("mcp-name"), Some("=?base64?cmVhZA==?="));
@@ -340,7 +413,10 @@ async fn mirrored_headers_must_match_the_body() {
         vec![("mcp-name", "read")],
     ] {
         let reply = send(&bad).await;
-        assert_eq!((reply.status(), reply.json()["error"]["code"].as_i64()), (400, Some(-32020)));
+        assert_eq!(
+            (reply.status(), reply.json()["error"]["code"].as_i64()),
+            (400, Some(-32020))
+        );
         assert_eq!(reply.json()["id"], "x\"1");
     }
     assert_eq!(upstream.calls().len(), 1);
@@ -357,6 +433,39 @@ async fn a_get_needs_some_right_at_that_server() {
             let fields = [("authorization", token.as_str())];
             let reply = soon(ask(front.plain, method, "/team/a", &fields, b"")).await;
             assert_eq!(reply.status(), status, "{method}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_protocol_needs_reaches_the_server_unchanged() {
+    let (upstream, front) = private().await;
+    let bearer = format!("Bearer {}", front.token());
+    let passing = [
+        ("accept", "application/json, text/event-stream"),
+        ("mcp-session-id", "s-1"),
+        ("last-event-id", "e-1"),
+        ("mcp-protocol-version", "2025-11-25"),
+        ("mcp-param-region", "=?base64?w6k=?="),
+        (
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ),
+        ("tracestate", "a=b"),
+        ("x-api-key", "for the server"),
+        ("user-agent", "client/1"),
+    ];
+    let token = [("authorization", bearer.as_str())];
+    let fields = [&token[..], &passing].concat();
+    for (index, method) in ["POST", "GET", "DELETE"].into_iter().enumerate() {
+        let fields = [&[JSON], &fields[..]].concat();
+        let body = if method == "POST" { LIST } else { "" };
+        let reply = ask(front.plain, method, "/team/a", &fields, body.as_bytes()).await;
+        assert_eq!(reply.status(), 200);
+        let call = upstream.call(index).await;
+        assert_eq!(call.method(), method);
+        for (name, value) in passing {
+            assert_eq!(call.head.one(name), Some(value), "{method} {name}");
         }
     }
 }

@@ -8,11 +8,56 @@ use crate::support::front::{Front, Server, Setup};
 
 /// What somebody may hope that one reader resolves and another does not.
 const TRICKS: &[&str] = &[
-    "..", ".", "%2e%2e", ".%2e", "%2E%2e", "%2e", "..;", "..;x=1", ".;", ";", ";x=1", "%3b", "%2f",
-    "%2F", "/", "//", "%5c", "\\", "..\\", "..%2f", "%2e%2e%2f", "%252e%252e", "%252f",
-    "%25252e", "%c0%ae%c0%ae", "%c0%af", "%e0%80%af", "%00", "..%00", "%0d%0a", "%09", "%20",
-    "%u002e", "%", "%2", "%zz", "%ef%bc%8f", "\u{ff0e}\u{ff0e}", "\u{2215}", "?", "%3f", "#",
-    "%23", "*", "~", "'", "@", ":", "%7e", "%61",
+    "..",
+    ".",
+    "%2e%2e",
+    ".%2e",
+    "%2E%2e",
+    "%2e",
+    "..;",
+    "..;x=1",
+    ".;",
+    ";",
+    ";x=1",
+    "%3b",
+    "%2f",
+    "%2F",
+    "/",
+    "//",
+    "%5c",
+    "\\",
+    "..\\",
+    "..%2f",
+    "%2e%2e%2f",
+    "%252e%252e",
+    "%252f",
+    "%25252e",
+    "%c0%ae%c0%ae",
+    "%c0%af",
+    "%e0%80%af",
+    "%00",
+    "..%00",
+    "%0d%0a",
+    "%09",
+    "%20",
+    "%u002e",
+    "%",
+    "%2",
+    "%zz",
+    "%ef%bc%8f",
+    "\u{ff0e}\u{ff0e}",
+    "\u{2215}",
+    "?",
+    "%3f",
+    "#",
+    "%23",
+    "*",
+    "~",
+    "'",
+    "@",
+    ":",
+    "%7e",
+    "%61",
 ];
 
 const PLACES: &[&str] = &[
@@ -57,16 +102,17 @@ fn obligingly_read(path: &str) -> String {
 async fn no_spelling_gets_past_the_server_that_was_decided_on() {
     let upstream = Upstream::ready().await;
     let front = Front::routing([
-        Server::new("/pub", &upstream.url("/pub")).public().passthrough(),
+        Server::new("/pub", &upstream.url("/pub"))
+            .public()
+            .passthrough(),
         Server::new("/priv", &upstream.url("/priv")).passthrough(),
     ]);
     for place in PLACES {
         for trick in TRICKS {
             let target = place.replace("{}", trick);
             let before = upstream.calls().len();
-            let request = format!(
-                "GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-            );
+            let request =
+                format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
             let status = ask_raw(front.plain, request)
                 .await
                 .map_or(0, |reply| reply.status());
@@ -89,9 +135,9 @@ async fn no_spelling_gets_past_the_server_that_was_decided_on() {
 #[tokio::test]
 async fn an_escaped_name_is_the_name_itself_and_is_forwarded_as_such() {
     let upstream = Upstream::ready().await;
-    let front = Front::routing([
-        Server::new("/fininfo", &upstream.url("/base")).public().passthrough(),
-    ]);
+    let front = Front::routing([Server::new("/fininfo", &upstream.url("/base"))
+        .public()
+        .passthrough()]);
     let mut client = Client::plain(front.plain).await;
     for (index, (target, forwarded)) in [
         ("/%66ininfo/a", "/base/a"),
@@ -116,7 +162,9 @@ async fn the_registrys_paths_cannot_be_spelled_around() {
         control_plane: ControlPlane::Local(registry.local_peer()),
         ..Setup::default()
     });
-    front.apply([Server::new("/pub", &upstream.url("/")).public().passthrough()]);
+    front.apply([Server::new("/pub", &upstream.url("/"))
+        .public()
+        .passthrough()]);
     for target in [
         "/api/../api/gateway/watch",
         "/api/./gateway/watch",

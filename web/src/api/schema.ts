@@ -299,18 +299,6 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description What pages and clients need to know of this registry. */
-        Config: {
-            /**
-             * Format: uri
-             * @description Where clients reach the servers.
-             */
-            gateway_public_url?: string | null;
-            /** @description `full` or `registry`. */
-            mode: string;
-            ui: components["schemas"]["UiConfig"];
-            version: string;
-        };
         /** @description One mistake in a written definition. */
         FieldError: {
             /** @description JSON pointer (RFC 6901) to the value. */
@@ -343,20 +331,13 @@ export interface components {
             status: string;
             version: string;
         };
-        /** @description How a server is. */
-        HealthInfo: {
-            /**
-             * Format: date-time
-             * @description When that was found.
-             */
-            checked_at?: string | null;
-            /** @description More about it. */
-            detail?: string | null;
-            /** @description `healthy`, `unhealthy`, `unknown` or `disabled`. */
-            status: string;
-        };
+        /**
+         * @description The words for how a server is.
+         * @enum {string}
+         */
+        HealthStatus: "unknown" | "healthy" | "unhealthy" | "disabled";
         /** @description Name and password. */
-        Login: {
+        LoginRequest: {
             password: string;
             username: string;
         };
@@ -365,8 +346,8 @@ export interface components {
             /** @description `local`, or `token`. */
             auth_method: string;
             can_modify_servers: boolean;
-            /** @description For `X-CSRF-Token`; null without a session. */
-            csrf_token?: string | null;
+            /** @description For `X-CSRF-Token`; empty without a session. */
+            csrf_token: string;
             groups: string[];
             is_admin: boolean;
             provider: string;
@@ -403,10 +384,101 @@ export interface components {
             /** @description Identity providers. */
             providers: components["schemas"]["Provider"][];
         };
+        /** @description What pages and clients need to know of this registry. */
+        PublicConfig: {
+            /**
+             * Format: uri
+             * @description Where clients reach the servers.
+             */
+            gateway_public_url: string | null;
+            /** @description `full` or `registry`. */
+            mode: string;
+            ui: components["schemas"]["UiConfig"];
+            version: string;
+        };
+        /**
+         * @description What somebody writes to register an MCP server. Read-only fields of a server may be there too and
+         *     are ignored.
+         */
+        ServerDefinition: {
+            /** @description Who gives the server's credentials. */
+            auth_provider?: string | null;
+            /** @description `none`, `oauth`, `api_key` or `bearer`. */
+            auth_type?: string;
+            /** @description For people and for search. */
+            description?: string;
+            /** @description Routed only when true, which is the default. */
+            enabled?: boolean;
+            /** @description The caller's `Authorization` goes on to the server. */
+            forward_authorization?: boolean;
+            /**
+             * @description Sent on each call, as a list of objects; one object is accepted too. `***` keeps a stored
+             *     value.
+             */
+            headers?: {
+                [key: string]: string;
+            }[];
+            /** @description Whether it is written in Python. */
+            is_python?: boolean;
+            /** @description The server's licence. */
+            license?: string;
+            /** @description Overrides where Streamable HTTP is. */
+            mcp_endpoint?: string | null;
+            /** @description Free data, up to 64 KiB. */
+            metadata?: Record<string, never>;
+            /**
+             * Format: double
+             * @description Stars.
+             */
+            num_stars?: number;
+            /** @description Sub-paths are forwarded too. */
+            passthrough?: boolean;
+            /**
+             * @description The prefix under which the gateway serves it; the server's identity.
+             * @example /currenttime
+             */
+            path: string;
+            /**
+             * Format: uri
+             * @description Where the server is; may be absent only where `supported_transports` is just `stdio`.
+             * @example http://127.0.0.1:8000/
+             */
+            proxy_pass_url: string | null;
+            /** @description Everybody may use everything of it, without a token. */
+            public?: boolean;
+            /** @description Display name. */
+            server_name: string;
+            /** @description Overrides where HTTP+SSE is. */
+            sse_endpoint?: string | null;
+            /** @description How it can be spoken to; `streamable-http` where absent. */
+            supported_transports?: components["schemas"]["TransportName"][];
+            /** @description For filters. */
+            tags?: string[];
+            /**
+             * Format: int32
+             * @description Total time of one call in seconds.
+             */
+            timeout?: number | null;
+            tls?: components["schemas"]["UpstreamTls"] | null;
+            /** @description `auto` or one of the transports. */
+            transport?: string;
+        };
+        /** @description How a server is. */
+        ServerHealth: {
+            /**
+             * Format: date-time
+             * @description When that was found.
+             */
+            checked_at: string | null;
+            /** @description More about it. */
+            detail: string | null;
+            /** @description `healthy`, `unhealthy`, `unknown` or `disabled`. */
+            status: components["schemas"]["HealthStatus"];
+        };
         /** @description A definition with what the registry knows of the server. Header values are never shown. */
         ServerInfo: {
             /** @description Who gives its credentials. */
-            auth_provider?: string | null;
+            auth_provider: string | null;
             /** @description What the server itself wants: `none`, `oauth`, `api_key`, `bearer`. */
             auth_type: string;
             /**
@@ -423,9 +495,11 @@ export interface components {
             /** @description The caller's `Authorization` goes on to the server. */
             forward_authorization: boolean;
             /** @description Sent on each call; values are shown as `***`. */
-            headers: Record<string, never>[];
+            headers: {
+                [key: string]: string;
+            }[];
             /** @description How it is. */
-            readonly health: components["schemas"]["HealthInfo"];
+            readonly health: components["schemas"]["ServerHealth"];
             /** @description The path without leading slash. */
             readonly id: string;
             /** @description Whether it is written in Python. */
@@ -433,7 +507,7 @@ export interface components {
             /** @description The server's licence. */
             license: string;
             /** @description Overrides where Streamable HTTP is. */
-            mcp_endpoint?: string | null;
+            mcp_endpoint: string | null;
             /** @description Free data of the owner. */
             metadata: Record<string, never>;
             /**
@@ -448,25 +522,25 @@ export interface components {
             /** @description The prefix under which the gateway serves it. */
             path: string;
             /** @description Where the server is. */
-            proxy_pass_url?: string | null;
+            proxy_pass_url: string | null;
             /** @description Everybody may use everything of it, without a token. */
             public: boolean;
             /** @description Display name. */
             server_name: string;
             /** @description Overrides where HTTP+SSE is. */
-            sse_endpoint?: string | null;
+            sse_endpoint: string | null;
             /** @description How it can be spoken to. */
-            supported_transports: string[];
+            supported_transports: components["schemas"]["TransportName"][];
             /** @description For filters. */
             tags: string[];
             /**
              * Format: int32
              * @description Total time of one call in seconds.
              */
-            timeout?: number | null;
-            tls?: components["schemas"]["TlsInfo"] | null;
+            timeout: number | null;
+            tls: components["schemas"]["UpstreamTls"] | null;
             /** @description Known tools. */
-            tool_list: Record<string, never>[];
+            tool_list: components["schemas"]["Tool"][];
             /** @description `auto` or one of the transports. */
             transport: string;
             /**
@@ -481,87 +555,23 @@ export interface components {
         ServerMap: {
             [key: string]: components["schemas"]["ServerInfo"];
         };
-        /** @description The fields to change; null takes a field back to its default. */
-        ServerPatch: components["schemas"]["ServerWrite"];
-        /** @description A definition as it is written. Read-only fields of a server may be there too and are ignored. */
-        ServerWrite: {
-            /** @description Who gives the server's credentials. */
-            auth_provider?: string | null;
-            /** @description `none` (default), `oauth`, `api_key`, `bearer`. */
-            auth_type?: string | null;
-            /** @description For people and for search. */
-            description?: string | null;
-            /** @description Routed only when true (default). */
-            enabled?: boolean | null;
-            /** @description The caller's `Authorization` goes on to the server. */
-            forward_authorization?: boolean | null;
-            /** @description Sent on each call: an object, or a list of objects. `***` keeps a stored value. */
-            headers?: Record<string, never>[] | null;
-            /** @description With `port`; default: this machine. */
-            host?: string | null;
-            /** @description Whether it is written in Python. */
-            is_python?: boolean | null;
-            /** @description The server's licence. */
-            license?: string | null;
-            /** @description Overrides where Streamable HTTP is. */
-            mcp_endpoint?: string | null;
-            /** @description Free data, up to 64 KiB. */
-            metadata?: Record<string, never> | null;
-            /** @description Short spelling of `server_name`, and of `path` where that is left out. */
-            name?: string | null;
-            /**
-             * Format: double
-             * @description Stars.
-             */
-            num_stars?: number | null;
-            /** @description Sub-paths are forwarded too. */
-            passthrough?: boolean | null;
-            /** @description The prefix; required when adding, else the id's. */
-            path?: string | null;
+        /** @description A definition as it is written: in full, or the short form. */
+        ServerWritten: components["schemas"]["ServerDefinition"] | components["schemas"]["ShortDefinition"];
+        /** @description The least that defines a server: `/name` at this host's port. */
+        ShortDefinition: {
+            /** @description Routed only when true, which is the default. */
+            enabled?: boolean;
+            /** @description On which host; this machine where absent. */
+            host?: string;
+            /** @description Display name, and path where none is given. */
+            name: string;
             /**
              * Format: int32
-             * @description Short form of `proxy_pass_url`.
+             * @description Where it listens.
              */
-            port?: number | null;
-            /** @description With `port`: `http` (default) or `https`. */
-            protocol?: string | null;
-            /**
-             * Format: uri
-             * @description Where the server is; required, or `port`.
-             */
-            proxy_pass_url?: string | null;
-            /** @description Everybody may use everything of it, without a token. */
-            public?: boolean | null;
-            /** @description Display name; required, or `name`. */
-            server_name?: string | null;
-            /** @description Overrides where HTTP+SSE is. */
-            sse_endpoint?: string | null;
-            /** @description Of `streamable-http` (default), `sse`, `stdio`. */
-            supported_transports?: string[] | null;
-            /** @description For filters. */
-            tags?: string[] | null;
-            /**
-             * Format: int32
-             * @description Total time of one call in seconds.
-             */
-            timeout?: number | null;
-            tls?: components["schemas"]["TlsWrite"] | null;
-            /** @description `auto` (default) or one of the transports. */
-            transport?: string | null;
-        };
-        /** @description How a server's certificate is judged. */
-        TlsInfo: {
-            /** @description PEM of a private CA. */
-            ca?: string | null;
-            /** @description Accept any certificate. */
-            insecure: boolean;
-        };
-        /** @description How a server's certificate is judged. */
-        TlsWrite: {
-            /** @description PEM of a private CA, trusted for this server in addition to the usual roots. */
-            ca?: string | null;
-            /** @description Accept any certificate. */
-            insecure?: boolean | null;
+            port: number;
+            /** @description `http` (where absent) or `https`. */
+            protocol?: string;
         };
         /** @description Facts about the token. */
         TokenData: {
@@ -570,6 +580,16 @@ export interface components {
             expires_at: string;
             /** Format: date-time */
             issued_at: string;
+        };
+        /** @description A token, shown this once. */
+        TokenGenerated: {
+            client_id: string;
+            requested_scopes: string[];
+            success: boolean;
+            token_data: components["schemas"]["TokenData"];
+            token_id: string;
+            tokens: components["schemas"]["TokenSet"];
+            user_scopes: string[];
         };
         /** @description A token; its text is not kept. */
         TokenInfo: {
@@ -583,18 +603,8 @@ export interface components {
             scopes: string[];
             username: string;
         };
-        /** @description A token, shown this once. */
-        TokenMade: {
-            client_id: string;
-            requested_scopes: string[];
-            success: boolean;
-            token_data: components["schemas"]["TokenData"];
-            token_id: string;
-            tokens: components["schemas"]["Tokens"];
-            user_scopes: string[];
-        };
         /** @description What the token shall be. */
-        TokenWanted: {
+        TokenRequest: {
             /** @description What it is for. */
             description?: string | null;
             /**
@@ -606,20 +616,43 @@ export interface components {
             requested_scopes?: string[] | null;
         };
         /** @description As an OAuth token endpoint answers. */
-        Tokens: {
+        TokenSet: {
             access_token: string;
             /** Format: int64 */
             expires_in: number;
             /** Format: int64 */
             refresh_expires_in: number;
-            refresh_token?: string | null;
+            refresh_token: string | null;
             scope: string;
             token_type: string;
         };
+        /** @description One tool that a server offers. */
+        Tool: {
+            /** @description What it does. */
+            description?: string;
+            /** @description Its name. */
+            name: string;
+            /** @description The description in parts, as existing files carry it. */
+            parsed_description?: Record<string, never>;
+            /** @description JSON Schema of its input. */
+            schema?: Record<string, never>;
+        };
+        /**
+         * @description How a server can be spoken to.
+         * @enum {string}
+         */
+        TransportName: "streamable-http" | "sse" | "stdio";
         /** @description For the pages. */
         UiConfig: {
             /** @description The session travels in the clear: the page says so. */
             insecure_session: boolean;
+        };
+        /** @description How a server's certificate is judged. */
+        UpstreamTls: {
+            /** @description PEM of a private CA, trusted for this server in addition to the usual roots. */
+            ca?: string | null;
+            /** @description Accept any certificate. */
+            insecure?: boolean;
         };
     };
     responses: never;
@@ -639,8 +672,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Login"];
-                "application/x-www-form-urlencoded": components["schemas"]["Login"];
+                "application/json": components["schemas"]["LoginRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["LoginRequest"];
             };
         };
         responses: {
@@ -780,7 +813,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Config"];
+                    "application/json": components["schemas"]["PublicConfig"];
                 };
             };
         };
@@ -976,7 +1009,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ServerWrite"];
+                "application/json": components["schemas"]["ServerWritten"];
             };
         };
         responses: {
@@ -1060,7 +1093,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ServerWrite"];
+                "application/json": components["schemas"]["ServerWritten"];
             };
         };
         responses: {
@@ -1161,7 +1194,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ServerPatch"];
+                "application/json": components["schemas"]["ServerDefinition"];
             };
         };
         responses: {
@@ -1246,7 +1279,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TokenWanted"];
+                "application/json": components["schemas"]["TokenRequest"];
             };
         };
         responses: {
@@ -1256,7 +1289,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenMade"];
+                    "application/json": components["schemas"]["TokenGenerated"];
                 };
             };
             /** @description the body has mistakes */

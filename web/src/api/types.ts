@@ -20,23 +20,24 @@ export interface Tool {
 interface OpenShapes {
   headers: Record<string, string>[];
   metadata: Record<string, unknown>;
+  supported_transports: string[];
 }
 
 export type ServerInfo = With<
   Schemas["ServerInfo"],
-  OpenShapes & { tool_list: Tool[]; health: With<Schemas["HealthInfo"], { status: HealthStatus }> }
+  OpenShapes & { tool_list: Tool[]; health: With<Schemas["ServerHealth"], { status: HealthStatus }> }
 >;
-export type ServerDefinition = With<Schemas["ServerWrite"], Partial<OpenShapes>>;
+export type ServerDefinition = With<Schemas["ServerDefinition"], Partial<OpenShapes>>;
 /** A merge patch: in metadata, null removes a key. */
-export type ServerPatch = ServerDefinition;
+export type ServerPatch = Partial<ServerDefinition>;
 export type Problem = Schemas["Problem"];
 export type FieldError = Schemas["FieldError"];
 export type Me = Schemas["Me"];
 export type Providers = Schemas["Providers"];
-export type TokenRequest = Schemas["TokenWanted"];
-export type TokenGenerated = Schemas["TokenMade"];
+export type TokenRequest = Schemas["TokenRequest"];
+export type TokenGenerated = Schemas["TokenGenerated"];
 export type TokenInfo = Schemas["TokenInfo"];
-export type PublicConfig = Schemas["Config"];
+export type PublicConfig = Schemas["PublicConfig"];
 
 /** Servers by path, with the version the registry gave the list. */
 export interface ServerList {

@@ -24,8 +24,8 @@ pub(super) struct Me {
     groups: Vec<String>,
     can_modify_servers: bool,
     is_admin: bool,
-    /// For `X-CSRF-Token`; null without a session.
-    csrf_token: Option<String>,
+    /// For `X-CSRF-Token`; empty without a session.
+    csrf_token: String,
 }
 
 impl Me {
@@ -46,7 +46,9 @@ impl Me {
             groups: principal.groups.iter().map(ToString::to_string).collect(),
             can_modify_servers: is_admin,
             is_admin,
-            csrf_token: session.map(|session| session.csrf_token.expose().clone()),
+            csrf_token: session
+                .map(|session| session.csrf_token.expose().clone())
+                .unwrap_or_default(),
         }
     }
 }

@@ -238,7 +238,7 @@ fn cursor_path(cursor: &str) -> Result<ServerPath, Problem> {
 fn list_form(mut entries: Vec<&Entry>, limit: Option<usize>, offset: usize) -> Listing {
     entries.sort_by_cached_key(|entry| entry.stored.definition.server_name.to_lowercase());
     let total = entries.len();
-    let limit = limit.unwrap_or(total.max(1));
+    let limit = limit.unwrap_or_else(|| total.max(1));
     let page: Vec<Value> = entries
         .iter()
         .skip(offset)

@@ -17,7 +17,7 @@ pub(super) struct PublicConfig {
     mode: &'static str,
     version: &'static str,
     /// Where clients reach the servers.
-    #[schema(format = "uri")]
+    #[schema(required = true, format = "uri")]
     gateway_public_url: Option<String>,
     ui: UiConfig,
 }

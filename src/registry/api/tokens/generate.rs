@@ -47,6 +47,7 @@ pub(super) struct TokenGenerated {
 #[derive(Serialize, ToSchema)]
 pub(super) struct TokenSet {
     access_token: String,
+    #[schema(required = true)]
     refresh_token: Option<String>,
     expires_in: i64,
     refresh_expires_in: i64,
@@ -145,17 +146,19 @@ fn wanted(body: &Value) -> Result<Wanted, Vec<FieldError>> {
     }
     let hours = match map.get("expires_in_hours") {
         None | Some(Value::Null) => 8,
-        Some(value) => match value.as_u64().and_then(|hours| u32::try_from(hours).ok()) {
-            Some(hours @ 1..=24) => hours,
-            _ => {
-                wrong(
-                    "/expires_in_hours",
-                    value,
-                    "must be a whole number from 1 to 24",
-                );
-                8
-            }
-        },
+        Some(value) => {
+            let hours = value.as_u64().and_then(|hours| u32::try_from(hours).ok());
+            hours
+                .filter(|hours| (1..=24).contains(hours))
+                .unwrap_or_else(|| {
+                    wrong(
+                        "/expires_in_hours",
+                        value,
+                        "must be a whole number from 1 to 24",
+                    );
+                    8
+                })
+        }
     };
     let description = match map.get("description") {
         None | Some(Value::Null) => String::new(),

@@ -36,6 +36,16 @@ impl Link {
         through
             .set_port(Some(listener.local_addr().unwrap().port()))
             .unwrap();
+        // The link must be able to read what it loses.
+        let others: Vec<_> = server
+            .query_pairs()
+            .filter(|(key, _)| key != "sslmode")
+            .collect();
+        through
+            .query_pairs_mut()
+            .clear()
+            .extend_pairs(others)
+            .append_pair("sslmode", "disable");
         let plan = Arc::<Mutex<Plan>>::default();
         let mut relays = JoinSet::new();
         relays.spawn(accept(listener, target, Arc::clone(&plan)));

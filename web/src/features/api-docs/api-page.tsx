@@ -10,6 +10,7 @@ import { Card } from "@/components/ui/card";
 import { Input } from "@/components/ui/input";
 import { Skeleton } from "@/components/ui/skeleton";
 import { EmptyState, ErrorState } from "@/components/ui/states";
+import { sentence } from "@/lib/sentence";
 import { EndpointItem } from "./endpoint-item";
 import { Prose } from "./prose";
 
@@ -90,7 +91,7 @@ function Reference({ document }: { document: OpenApi }) {
             </h2>
             {group.description && (
               <p className="mt-0.5 text-[0.88rem] text-ink-3">
-                <Prose>{group.description}</Prose>
+                <Prose>{sentence(group.description)}</Prose>
               </p>
             )}
             <Card className="mt-3 divide-y divide-line overflow-hidden">

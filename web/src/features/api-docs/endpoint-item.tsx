@@ -46,7 +46,7 @@ export function EndpointItem({ endpoint, document }: EndpointItemProps) {
               <SafeText>{path}</SafeText>
             </code>
             <span className="truncate text-[0.86rem] text-ink-3">
-              <SafeText>{operation.summary ?? ""}</SafeText>
+              <Prose>{operation.summary ?? ""}</Prose>
             </span>
           </span>
           {operation.deprecated && <Badge tone="warn">Deprecated</Badge>}

@@ -131,5 +131,8 @@ function isUnchanged(before: Parameters<typeof patchOf>[0], values: Parameters<t
   return Object.keys(patchOf(before, values)).length === 0;
 }
 
+/** What the live list shows is not what was read. Two changes may fall into one tick of the clock, so the content decides. */
 const isNewer = (current: ServerInfo | undefined, base: ServerInfo): boolean =>
-  current !== undefined && Date.parse(current.updated_at) > Date.parse(base.updated_at);
+  current !== undefined &&
+  Date.parse(current.updated_at) >= Date.parse(base.updated_at) &&
+  JSON.stringify(valuesOf(current)) !== JSON.stringify(valuesOf(base));

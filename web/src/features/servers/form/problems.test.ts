@@ -47,8 +47,8 @@ describe("what the registry objects to", () => {
     expect(others).toEqual([]);
     expect(fields).toEqual({
       proxy_pass_url: "Must be an http or https URL.",
-      tags: "Tag “bad tag” must not hold spaces.",
-      headers: "Header “X/Y” is not a header name. Header 2 must have one name.",
+      tags: "Tag “bad tag”: must not hold spaces.",
+      headers: "Header “X/Y”: is not a header name. Header 2: must have one name.",
       tls_ca: "Must be PEM.",
       tls_insecure: "Must be true or false.",
     });
@@ -56,11 +56,11 @@ describe("what the registry objects to", () => {
 
   it("is not lost when no field on the page is meant", () => {
     const { fields, others } = problemsFrom([
-      { field: "/visibility", value: "public", rule: "is not supported: use public" },
+      { field: "/visibility", value: "public", rule: "not supported; use public" },
       { field: "", value: null, rule: "is too large" },
     ]);
     expect(fields).toEqual({});
-    expect(others).toEqual(["/visibility is not supported: use public.", "The definition is too large."]);
+    expect(others).toEqual(["/visibility: not supported; use public.", "The definition: is too large."]);
   });
 
   it("cannot smuggle hidden characters onto the page", () => {

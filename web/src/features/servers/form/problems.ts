@@ -48,7 +48,7 @@ export function problemsFrom(errors: readonly FieldError[]): Problems {
     const segments = pointerSegments(error.field);
     const field = fieldOf(segments);
     if (!field) {
-      others.push(plainText(sentence(`${error.field || "The definition"} ${error.rule}`)));
+      others.push(plainText(sentence(`${error.field || "The definition"}: ${error.rule}`)));
       continue;
     }
     const message = plainText(detail(segments, error));
@@ -74,9 +74,9 @@ function fieldOf([first = "", second = ""]: string[]): FieldName | null {
 function detail([first = "", second, third]: string[], error: FieldError): string {
   const value = typeof error.value === "string" ? error.value : undefined;
   if (first === "tags" && second !== undefined)
-    return sentence(`Tag “${value ?? Number(second) + 1}” ${error.rule}`);
+    return sentence(`Tag “${value ?? Number(second) + 1}”: ${error.rule}`);
   if (first === "headers" && second !== undefined)
-    return sentence(`Header ${third ? `“${third}”` : Number(second) + 1} ${error.rule}`);
+    return sentence(`Header ${third ? `“${third}”` : Number(second) + 1}: ${error.rule}`);
   return sentence(error.rule);
 }
 

@@ -1,0 +1,169 @@
+//! What gateways follow and report.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::Method;
+use http_body_util::BodyExt as _;
+use mcp::catalog::Snapshot;
+use mcp::catalog::wire::{Codec, Message};
+use mcp::domain::secret::Secret;
+use serde_json::json;
+
+use crate::support::TestApp;
+use crate::support::app::GATEWAY_TOKEN;
+
+/// The next line of a watch.
+async fn line(body: &mut Body, rest: &mut Vec<u8>) -> Vec<u8> {
+    loop {
+        if let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            return rest.drain(..=end).collect();
+        }
+        let frame = body.frame().await.expect("the watch goes on").unwrap();
+        rest.extend_from_slice(&frame.into_data().unwrap());
+    }
+}
+
+fn read(line: &[u8], base: Option<&Snapshot>) -> Arc<Snapshot> {
+    match Codec::new(Secret::new(GATEWAY_TOKEN.to_owned()))
+        .read(line.trim_ascii_end(), base)
+        .unwrap()
+    {
+        Message::Full(snapshot) | Message::Delta(snapshot) => snapshot,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_watch_gives_the_whole_and_then_each_change() {
+    let app = TestApp::start().await;
+    let token = app.token().await;
+    app.add(&token, &json!({"name": "a", "port": 1})).await;
+    let (status, headers, mut body) = app
+        .get("/api/gateway/watch")
+        .bearer(GATEWAY_TOKEN)
+        .stream()
+        .await;
+    assert_eq!(status, 200);
+    assert_eq!(headers["content-type"], "application/x-ndjson");
+    let mut rest = Vec::new();
+    let whole = read(&line(&mut body, &mut rest).await, None);
+    assert_eq!(*whole, *app.applied.last());
+    app.add(
+        &token,
+        &json!({"name": "b", "port": 2, "headers": {"X-Key": "secret"}}),
+    )
+    .await;
+    let delta = line(&mut body, &mut rest).await;
+    assert!(
+        !String::from_utf8_lossy(&delta).contains("secret"),
+        "sealed on the way"
+    );
+    assert_eq!(*read(&delta, Some(&whole)), *app.applied.last());
+    app.stop.cancel();
+    assert!(
+        body.frame().await.is_none(),
+        "a stopping registry ends its watches"
+    );
+}
+
+#[tokio::test]
+async fn the_watch_is_compressed_and_still_comes_line_by_line() {
+    let app = TestApp::start().await;
+    let call = app
+        .get("/api/gateway/watch")
+        .bearer(GATEWAY_TOKEN)
+        .header("accept-encoding", "gzip");
+    let (_, headers, mut body) = call.stream().await;
+    assert_eq!(headers["content-encoding"], "gzip");
+    let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(
+        first.get(..2),
+        Some(&[0x1f, 0x8b][..]),
+        "the first line is there before the second is made"
+    );
+}
+
+#[tokio::test]
+async fn reports_are_listed_and_repeated_events_count_once() {
+    let app = TestApp::start().await;
+    let token = app.token().await;
+    let post = |target: &str, body: serde_json::Value| {
+        app.call(Method::POST, target)
+            .bearer(GATEWAY_TOKEN)
+            .json(&body)
+            .send()
+    };
+    assert_eq!(
+        post(
+            "/api/gateway/report",
+            json!({"id": "gw-1", "version": "1", "revision": 3})
+        )
+        .await
+        .status,
+        204
+    );
+    for sequence in [1, 2, 2, 1] {
+        let body = json!({"id": "gw-1", "sequence": sequence, "events": [{}, {}]});
+        assert_eq!(post("/api/gateway/events", body).await.status, 204);
+    }
+    let list = app.get("/api/gateways").bearer(&token).send().await.json();
+    assert_eq!(list[0]["id"], "gw-1");
+    assert_eq!(list[0]["report"]["revision"], 3);
+    assert_eq!(list[0]["events"], 4);
+    assert_eq!(
+        post("/api/gateway/report", json!({"version": "1"}))
+            .await
+            .status,
+        422
+    );
+    assert_eq!(
+        post("/api/gateway/events", json!({"id": "g"})).await.status,
+        422
+    );
+}
+
+#[tokio::test]
+async fn each_of_several_gateway_tokens_counts_and_a_short_one_stops_the_start() {
+    let (old, new) = ("o".repeat(32), "n".repeat(32));
+    let list = format!("{old},{new}");
+    let app = TestApp::builder()
+        .settings(|settings| settings.catalog.token = Some(Secret::new(list)))
+        .start()
+        .await;
+    for (token, status) in [(&old, 200), (&new, 200), (&"x".repeat(32), 401)] {
+        assert_eq!(
+            app.get("/api/servers")
+                .bearer(token)
+                .send()
+                .await
+                .status
+                .as_u16(),
+            status
+        );
+    }
+    let short = TestApp::builder()
+        .settings(|settings| settings.catalog.token = Some(Secret::new("short".to_owned())));
+    let error = short.try_start().await.err().expect("refused").to_string();
+    assert!(
+        error.contains("REGISTRY_API_TOKEN") && !error.contains("short,"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_generated_gateway_token_lies_in_a_file() {
+    let app = TestApp::builder()
+        .settings(|settings| settings.catalog.token = None)
+        .start()
+        .await;
+    let token = std::fs::read_to_string(app.folder.path().join("gateway-token")).unwrap();
+    assert_eq!(
+        app.get("/api/servers")
+            .bearer(token.trim())
+            .send()
+            .await
+            .status,
+        200
+    );
+}
