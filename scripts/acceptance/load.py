@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Calls a tool again and again: load.py ADDRESS CONNECTIONS COUNT [tls RENEW]
 
-Keeps CONNECTIONS busy until COUNT calls are done (0: until standard input ends), then prints one
-line of JSON: calls, failed, why (the first failures), seconds, and quantiles of the latency. A call
+Keeps CONNECTIONS busy until COUNT calls are done (0: until standard input ends). Prints an empty line
+when every connection is made, and at the end one line of JSON: calls, failed, why (the first failures), seconds, and quantiles of the latency. A call
 fails when it is not answered 200 with the tool's result, in full. With `tls`, a connection is
 replaced after RENEW calls, so that handshakes go on. Runs as a process of its own, so that it does
 not share Python's lock with what measures. Start reading at `Caller`.
@@ -35,6 +35,13 @@ class Run:
         self.why: list[str] = []
         self.latencies: list[float] = []
         self.stopping = False
+        self.fresh = 0
+
+    def connected(self, connections: int) -> None:
+        """Says once that all are there."""
+        self.fresh += 1
+        if self.fresh == connections:
+            print(flush=True)
 
     def take(self) -> bool:
         """Whether there is one more call to make."""
@@ -101,7 +108,7 @@ class Caller(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def keep_calling(run: Run, address: str, request: bytes, context: ssl.SSLContext | None, renew: int) -> None:
+async def keep_calling(run: Run, connections: int, address: str, request: bytes, context: ssl.SSLContext | None, renew: int) -> None:
     host, port = address.rsplit(":", 1)
     loop = asyncio.get_running_loop()
     while not run.stopping and run.left != 0:
@@ -114,6 +121,7 @@ async def keep_calling(run: Run, address: str, request: bytes, context: ssl.SSLC
             run.fail(f"no connection: {error!r}")
             await asyncio.sleep(0.01)
             continue
+        run.connected(connections)
         await caller.done
 
 
@@ -130,7 +138,7 @@ async def main(address: str, connections: int, count: int, tls: bool, renew: int
     if not count:
         asyncio.get_running_loop().add_reader(sys.stdin, lambda: setattr(run, "stopping", not sys.stdin.buffer.raw.read(64)))
     began = time.perf_counter()
-    await asyncio.gather(*(keep_calling(run, address, request, context, renew) for _ in range(connections)))
+    await asyncio.gather(*(keep_calling(run, connections, address, request, context, renew) for _ in range(connections)))
     return {
         "calls": run.calls, "failed": run.failed, "why": run.why, "seconds": time.perf_counter() - began,
         "p50": quantile(run.latencies, 0.5), "p99": quantile(run.latencies, 0.99), "longest": max(run.latencies),
@@ -144,6 +152,7 @@ class Load:
         args = [sys.executable, __file__, address, str(connections), str(count), *(["tls", str(tls_renew)] if tls_renew else [])]
         paths = ":".join(str(pathlib.Path(path)) for path in sys.path[:2])
         self.child = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": paths, "PATH": "/usr/bin:/bin"})
+        self.child.stdout.readline()
 
     def finish(self) -> dict:
         """Ends a load without a count; waits for one with a count."""
