@@ -59,5 +59,7 @@ struct Inner {
     gateways: gateways::Gateways,
     /// Requests that wait for a change.
     held: Arc<Semaphore>,
+    /// Pages that follow the servers' health.
+    feeds: Arc<Semaphore>,
     settings: Settings,
 }

@@ -118,6 +118,7 @@ impl Registry {
             admin,
             gateways: Gateways::default(),
             held: Arc::new(Semaphore::new(settings.registry.held_requests)),
+            feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
             settings,
         }));
         registry.import(&folder).await?;
@@ -246,5 +247,6 @@ async fn load(store: &dyn Store, clock: &Clock) -> Result<(Keys, View), OpenErro
 
 const ADMIN_PASSWORD: &str = "admin-password";
 const PASSWORD_BYTES: usize = 18;
+const MAX_FEEDS: usize = 100;
 const PURGE: Duration = Duration::from_mins(10);
 const RETRY: Duration = Duration::from_secs(1);

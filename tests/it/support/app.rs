@@ -153,6 +153,18 @@ impl TestApp {
         reply.json()
     }
 
+    /// The audit log, newest first.
+    pub(crate) async fn audit(&self) -> Vec<mcp::store::AuditEntry> {
+        self.store
+            .read()
+            .await
+            .unwrap()
+            .audit()
+            .list(100)
+            .await
+            .unwrap()
+    }
+
     /// Adds a server as admin.
     pub(crate) async fn add(&self, token: &str, body: &Value) -> Reply {
         let reply = self
