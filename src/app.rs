@@ -3,6 +3,15 @@
 //! [`main`] parses and dispatches; [`run`] starts the parts of a mode and waits; [`assemble`] is the
 //! only place that knows whether a gateway's registry is in this process or elsewhere.
 
+#[cfg_attr(
+    not(any(feature = "registry", feature = "gateway")),
+    expect(
+        dead_code,
+        unused_imports,
+        unused_variables,
+        reason = "such a build has nothing to assemble"
+    )
+)]
 mod assemble;
 mod commands;
 pub mod health;
@@ -44,7 +53,10 @@ pub fn main() -> ExitCode {
         Some(Command::Certs(args)) => commands::certs(&cli, args, env),
         Some(Command::Openapi) => commands::openapi(),
         Some(Command::Admin(command)) => commands::admin(&cli, *command, env),
-        Some(Command::Completions { shell }) => commands::completions(*shell),
+        Some(Command::Completions { shell }) => {
+            commands::completions(*shell);
+            Ok(())
+        }
     };
     match outcome {
         Ok(()) => ExitCode::from(EXIT_OK),

@@ -16,6 +16,7 @@ use super::listeners::{Sockets, Which};
 use super::ops::{self, Ops};
 use super::readiness::Readiness;
 use crate::app::mode::Mode;
+use crate::config::types::Bind;
 use crate::config::{Loaded, Part};
 use crate::domain::time::Clock;
 use crate::net::tls::ServerCerts;
@@ -53,6 +54,10 @@ pub(super) struct Assembled {
 }
 
 /// Builds and starts the parts of a mode.
+#[cfg_attr(
+    not(feature = "registry"),
+    expect(clippy::unused_async, reason = "only opening a database waits")
+)]
 pub(super) async fn assemble(
     mode: Mode,
     loaded: &Loaded,
@@ -81,7 +86,7 @@ pub(super) async fn assemble(
     let ops = settings
         .ops
         .bind
-        .and_then(|bind| bind.address())
+        .and_then(Bind::address)
         .map(|address| sockets.open(Which::Ops, address))
         .transpose()?;
     let parts = mode.parts();
@@ -186,6 +191,7 @@ fn make_data_dir(path: &std::path::Path) -> anyhow::Result<()> {
 }
 
 /// Whether others than this machine can reach an address.
+#[cfg(feature = "gateway")]
 fn is_public(address: std::net::SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback()
 }

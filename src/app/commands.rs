@@ -44,7 +44,7 @@ pub(super) fn config(
     let mode = mode(cli, &env)?;
     let loaded = settings(cli, env, mode.parts());
     match command {
-        ConfigCommand::Check => say(&config::check(&loaded).map_err(Failure::Usage)?),
+        ConfigCommand::Check => say(config::check(&loaded).map_err(Failure::Usage)?.trim_end()),
         ConfigCommand::Show => {
             let loaded = loaded.map_err(|errors| Failure::Usage(errors.to_string()))?;
             say(loaded.show().trim_end());
@@ -127,11 +127,10 @@ pub(super) fn openapi() -> Result<(), Failure> {
 }
 
 /// `mcp completions`.
-pub(super) fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
+pub(super) fn completions(shell: clap_complete::Shell) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "mcp", &mut script);
     say(String::from_utf8_lossy(&script).trim_end());
-    Ok(())
 }
 
 /// `mcp admin`.

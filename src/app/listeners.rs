@@ -29,6 +29,10 @@ pub(super) struct Bound {
 }
 
 /// Which listener.
+#[cfg_attr(
+    not(all(feature = "registry", feature = "gateway")),
+    expect(dead_code, reason = "a build with fewer parts has fewer listeners")
+)]
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Which {
     Registry,

@@ -131,7 +131,7 @@ pub async fn forward(
                 endless: true,
                 opened_at: gateway.clock.now(),
             };
-            let guard = || Some(gateway.open_stream(stream));
+            let guard = || Some(gateway.open_stream(&stream));
             pipeline::pass_on(answer, exchange, &passing, guard, &context)
         }
         Err(reason) => unavailable(&gateway, reason, exchange),

@@ -25,6 +25,18 @@ pub struct Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OriginId(u64);
 
+impl Origin {
+    fn new(peer: Peer) -> Self {
+        // One count for the whole process: the registry and the servers are found through different
+        // `Origins`, and a worker's pool takes a connection by this number alone.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: OriginId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            peer,
+        }
+    }
+}
+
 /// How to get to an origin.
 #[derive(Debug)]
 pub enum Peer {
@@ -76,7 +88,6 @@ impl fmt::Debug for LocalPeer {
 #[derive(Debug)]
 pub struct Origins {
     roots: Roots,
-    next: AtomicU64,
     known: Mutex<HashMap<OriginKey, Weak<Origin>>>,
 }
 
@@ -87,7 +98,6 @@ impl Origins {
     pub fn new(roots: Roots) -> Self {
         Self {
             roots,
-            next: AtomicU64::new(0),
             known: Mutex::default(),
         }
     }
@@ -115,7 +125,7 @@ impl Origins {
             None
         };
         let port = parsed.port_or_known_default()?;
-        let origin = Arc::new(self.make(Peer::Network { host, port, tls }));
+        let origin = Arc::new(Origin::new(Peer::Network { host, port, tls }));
         known.retain(|_, origin| origin.strong_count() > 0);
         known.insert(key, Arc::downgrade(&origin));
         Some(origin)
@@ -123,14 +133,7 @@ impl Origins {
 
     /// An origin within this process.
     pub fn local(&self, peer: LocalPeer) -> Arc<Origin> {
-        Arc::new(self.make(Peer::Local(peer)))
-    }
-
-    fn make(&self, peer: Peer) -> Origin {
-        Origin {
-            id: OriginId(self.next.fetch_add(1, Ordering::Relaxed)),
-            peer,
-        }
+        Arc::new(Origin::new(Peer::Local(peer)))
     }
 
     fn peer_tls(&self, host: &str, tls: &UpstreamTls) -> Option<PeerTls> {
@@ -176,5 +179,13 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &intern("https://h:443/b", &usual)));
         assert!(!Arc::ptr_eq(&first, &intern("https://h/a", &insecure)));
         assert!(!Arc::ptr_eq(&first, &intern("http://h/a", &usual)));
+    }
+
+    #[test]
+    fn no_two_origins_have_one_id_whoever_made_them() {
+        let url = UpstreamUrl::parse("http://h/").unwrap();
+        let one = |origins: &Origins| origins.intern(&url, &UpstreamTls::default()).unwrap();
+        let (ours, theirs) = (Origins::for_tests(), Origins::for_tests());
+        assert_ne!(one(&ours).id, one(&theirs).id);
     }
 }

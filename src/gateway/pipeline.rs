@@ -142,7 +142,7 @@ async fn route(context: Context, mut exchange: Exchange, body: Incoming) -> Resp
         );
     }
     if control::is_control_plane(&exchange.path) {
-        return control::forward(context, exchange, body).await;
+        return Box::pin(control::forward(context, exchange, body)).await;
     }
     let table: Option<Arc<Table>> = context.gateway.table();
     let Some(table) = table else {

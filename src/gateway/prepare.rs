@@ -141,6 +141,7 @@ pub fn for_registry(
     drop_connection_fields(&mut head);
     head.remove_where(|name| is_ours(name.as_str()) || is_dropped(name));
     let (method, mut headers) = head.into_headers();
+    join_cookies(&mut headers);
     headers.insert(
         header::HOST,
         HeaderValue::try_from(host).unwrap_or_else(|_| HeaderValue::from_static("localhost")),
@@ -155,6 +156,18 @@ pub fn for_registry(
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     }
     (method, headers)
+}
+
+/// HTTP/2 may split a cookie field in crumbs, HTTP/1.1 knows one (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs = headers.get_all(header::COOKIE);
+    if crumbs.iter().nth(1).is_none() {
+        return;
+    }
+    let crumbs: Vec<&[u8]> = crumbs.iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        headers.insert(header::COOKIE, joined);
+    }
 }
 
 fn write_identity(

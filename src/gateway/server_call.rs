@@ -85,7 +85,7 @@ pub async fn call(
                 answer,
                 exchange,
                 &passing,
-                || Some(gateway.open_stream(stream)),
+                || Some(gateway.open_stream(&stream)),
                 &context,
             )
         }

@@ -174,12 +174,12 @@ impl Gateway {
     }
 
     /// Lists a stream, which is closed when its right, its server or the gateway ends.
-    pub fn open_stream(&self, stream: Stream) -> StreamGuard {
+    pub fn open_stream(&self, stream: &Stream) -> StreamGuard {
         let guard = self.streams.open(stream.clone());
         // A snapshot may have come since the request was authorised: what is listed from here on is
         // seen by the next one, what came before is looked at now.
         if let Some(table) = self.table()
-            && !keeps(&table, &stream, self.clock.now())
+            && !keeps(&table, stream, self.clock.now())
         {
             guard.close();
         }

@@ -26,6 +26,13 @@ struct Open {
     entries: HashMap<u64, (Stream, CancellationToken)>,
 }
 
+impl Open {
+    /// Their number as a gauge shows it.
+    fn shown(&self) -> f64 {
+        u32::try_from(self.entries.len()).map_or(f64::MAX, f64::from)
+    }
+}
+
 /// Whose stream it is and where it goes.
 #[derive(Clone, Debug)]
 pub struct Stream {
@@ -59,7 +66,7 @@ impl Streams {
             token.cancel();
         }
         open.entries.insert(id, (stream, token.clone()));
-        self.gauge.set(open.entries.len() as f64);
+        self.gauge.set(open.shown());
         StreamGuard {
             id,
             streams: Arc::clone(self),
@@ -143,6 +150,6 @@ impl Drop for StreamGuard {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         open.entries.remove(&self.id);
-        self.streams.gauge.set(open.entries.len() as f64);
+        self.streams.gauge.set(open.shown());
     }
 }

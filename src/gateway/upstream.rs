@@ -7,6 +7,7 @@
 mod connect;
 mod pool;
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 
 use self::pool::Sender;
 pub use self::pool::{Lease, Pool, PoolLimits};
-use super::body::RequestBody;
+use super::body::{self, RequestBody};
 use super::origin::Origin;
 use super::reason::Reason;
 
@@ -61,7 +62,8 @@ async fn exchange(
             Err((None, error)) => return Err(refusal(&error)),
         }
     }
-    let mut sender = connect::connect(pool, origin).await?;
+    // Boxed: rare beside the exchanges, and large.
+    let mut sender = Box::pin(connect::connect(pool, origin)).await?;
     match sender.try_send(request).await {
         Ok(response) => Ok(pool.answer(origin, sender, response)),
         Err((_, error)) => Err(refusal(&error)),
@@ -84,5 +86,10 @@ impl Pool {
 
 fn refusal(error: &hyper::Error) -> Reason {
     tracing::debug!(%error, "exchange with a server failed");
-    Reason::UpstreamProtocol
+    // The request's own body may be what failed.
+    match error.source().and_then(|source| source.downcast_ref()) {
+        Some(body::Error::Silent) => Reason::BodyTimeout,
+        Some(body::Error::Broken(_)) => Reason::BadRequest,
+        Some(body::Error::Closed) | None => Reason::UpstreamProtocol,
+    }
 }

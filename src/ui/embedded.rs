@@ -1,6 +1,7 @@
 //! The built application as part of the executable; in debug builds it is read from the folder.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use rust_embed::RustEmbed;
 
@@ -20,13 +21,11 @@ pub(super) struct File {
 /// The file of a path below the build's folder.
 pub(super) fn find(path: &str) -> Option<File> {
     let file = Built::get(path)?;
-    let hash = file
-        .metadata
-        .sha256_hash()
-        .iter()
-        .take(12)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut hash = String::with_capacity(24);
+    for byte in file.metadata.sha256_hash().iter().take(12) {
+        // Writing to a String does not fail.
+        let _ = write!(hash, "{byte:02x}");
+    }
     let kind = mime_guess::from_path(path).first_or_octet_stream();
     let kind = if kind.type_() == "text" {
         format!("{kind}; charset=utf-8")

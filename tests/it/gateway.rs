@@ -3,9 +3,17 @@
 //! `upstream` and `client` are the two ends; each other module holds one family of claims.
 
 mod admission;
+mod bodies;
 mod client;
+mod drain;
 mod identity;
+mod limits;
 mod routing;
+mod secure;
+mod slowness;
+mod streams;
 mod targets;
+mod trouble;
 mod upstream;
+mod websocket;
 mod wire;

@@ -9,8 +9,6 @@ use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::{HttpService, service_fn};
-use hyper_util::rt::TokioIo;
-use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
@@ -29,6 +27,8 @@ use crate::{registry::Settings, ui};
 
 #[cfg(feature = "gateway")]
 use super::data_plane::Built as LocalGateway;
+#[cfg(feature = "gateway")]
+use {hyper_util::rt::TokioIo, tokio::runtime::Handle};
 
 /// Stands for a gateway in builds without one.
 #[cfg(not(feature = "gateway"))]

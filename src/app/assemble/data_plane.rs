@@ -42,6 +42,10 @@ pub(super) struct Built {
     /// Takes snapshots.
     pub(super) gateway: Arc<Gateway>,
     /// To be set by the registry of this process.
+    #[cfg_attr(
+        not(feature = "registry"),
+        expect(dead_code, reason = "nobody is there to set it")
+    )]
     pub(super) local_registry: LocalRegistry,
     sockets: Listening,
 }
@@ -193,7 +197,7 @@ impl Built {
                 match follower {
                     Ok(follower) => follower.run(stop).await,
                     Err(error) => {
-                        tracing::error!(error = format!("{error:#}"), "cannot follow the registry")
+                        tracing::error!(error = format!("{error:#}"), "cannot follow the registry");
                     }
                 }
             }
@@ -229,10 +233,6 @@ impl Built {
 impl Running {
     /// Waits until the threads have ended.
     pub(super) async fn finish(self) -> anyhow::Result<()> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "joins threads at the very end, when no tracker takes tasks"
-        )]
         let joined = tokio::task::spawn_blocking(|| self.threads.join()).await;
         joined
             .context("cannot wait for the gateway's threads")?
@@ -306,6 +306,10 @@ impl Following {
 const TOKEN_FILE_LOOK: Duration = Duration::from_secs(1);
 
 /// What this gateway shows to the registry: of several, the first.
+#[cfg_attr(
+    not(feature = "registry"),
+    expect(clippy::unnecessary_wraps, reason = "only making a token can fail")
+)]
 fn token(base: &Base<'_>) -> anyhow::Result<Option<Secret<String>>> {
     if let Some(list) = &base.settings.catalog.token {
         let first = list

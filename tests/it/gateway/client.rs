@@ -162,18 +162,20 @@ fn request(method: &str, target: &str, host: &str, fields: &[Field<'_>], body: &
             .iter()
             .any(|(field, _)| field.eq_ignore_ascii_case(name))
     };
-    let mut head = format!("{method} {target} HTTP/1.1\r\n");
+    let mut all = fields.to_vec();
     if !has("host") {
-        head += &format!("Host: {host}\r\n");
+        all.push(("Host", host));
     }
-    for (name, value) in fields {
-        head += &format!("{name}: {value}\r\n");
-    }
+    let length = body.len().to_string();
     let sends_body = !body.is_empty() || method == "POST";
     if sends_body && !has("content-length") && !has("transfer-encoding") {
-        head += &format!("Content-Length: {}\r\n", body.len());
+        all.push(("Content-Length", &length));
     }
-    head += "\r\n";
+    let fields: String = all
+        .iter()
+        .flat_map(|(name, value)| [*name, ": ", *value, "\r\n"])
+        .collect();
+    let head = format!("{method} {target} HTTP/1.1\r\n{fields}\r\n");
     [head.as_bytes(), body].concat()
 }
 

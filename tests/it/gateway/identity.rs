@@ -65,7 +65,9 @@ async fn a_call_without_a_valid_token_is_challenged_and_goes_nowhere() {
     let other = crate::support::front::Issuer::new();
     let foreign = format!("Bearer {}", other.token("t", ADMIN_SCOPE));
     let good = front.token();
-    let tampered = format!("Bearer {}A", good.get(..good.len() - 1).unwrap());
+    let (signed, signature) = good.rsplit_once('.').unwrap();
+    let turned: String = signature.chars().rev().collect();
+    let tampered = format!("Bearer {signed}.{turned}");
     for (value, challenge) in [
         (None, "Bearer"),
         (Some("Bearer nonsense"), "Bearer error=\"invalid_token\""),
@@ -431,6 +433,39 @@ async fn a_get_needs_some_right_at_that_server() {
             let fields = [("authorization", token.as_str())];
             let reply = soon(ask(front.plain, method, "/team/a", &fields, b"")).await;
             assert_eq!(reply.status(), status, "{method}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_protocol_needs_reaches_the_server_unchanged() {
+    let (upstream, front) = private().await;
+    let bearer = format!("Bearer {}", front.token());
+    let passing = [
+        ("accept", "application/json, text/event-stream"),
+        ("mcp-session-id", "s-1"),
+        ("last-event-id", "e-1"),
+        ("mcp-protocol-version", "2025-11-25"),
+        ("mcp-param-region", "=?base64?w6k=?="),
+        (
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ),
+        ("tracestate", "a=b"),
+        ("x-api-key", "for the server"),
+        ("user-agent", "client/1"),
+    ];
+    let token = [("authorization", bearer.as_str())];
+    let fields = [&token[..], &passing].concat();
+    for (index, method) in ["POST", "GET", "DELETE"].into_iter().enumerate() {
+        let fields = [&[JSON], &fields[..]].concat();
+        let body = if method == "POST" { LIST } else { "" };
+        let reply = ask(front.plain, method, "/team/a", &fields, body.as_bytes()).await;
+        assert_eq!(reply.status(), 200);
+        let call = upstream.call(index).await;
+        assert_eq!(call.method(), method);
+        for (name, value) in passing {
+            assert_eq!(call.head.one(name), Some(value), "{method} {name}");
         }
     }
 }

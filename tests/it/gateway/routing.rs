@@ -365,3 +365,13 @@ async fn both_protocols_reach_servers_over_both_listeners() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_crumbs_of_an_h2_cookie_reach_the_registry_as_one() {
+    let (registry, front) = with_registry(Setup::default()).await;
+    let mut client = H2::tls(front.tls, HOST).await;
+    let crumbs = [("cookie", "a=1"), ("cookie", "b=2; c=3"), ("cookie", "d=4")];
+    assert_eq!(client.ask("GET", "/api/auth/me", &crumbs, b"").await.0, 200);
+    let call = registry.only_call();
+    assert_eq!(call.head.one("cookie"), Some("a=1; b=2; c=3; d=4"));
+}

@@ -95,11 +95,6 @@ impl Wire {
         self.io.flush().await
     }
 
-    /// Ends our half.
-    pub(crate) async fn shut(&mut self) -> io::Result<()> {
-        self.io.shutdown().await
-    }
-
     /// Reads more; false at the end.
     pub(crate) async fn fill(&mut self) -> io::Result<bool> {
         Ok(self.io.read_buf(&mut self.read).await? > 0)

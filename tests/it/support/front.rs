@@ -353,6 +353,12 @@ impl Server {
         self
     }
 
+    /// Its certificate is judged; else any is taken.
+    pub(crate) fn checked(mut self) -> Self {
+        self.0.tls.insecure = false;
+        self
+    }
+
     pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.0.timeout = Some(timeout);
         self

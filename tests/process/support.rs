@@ -1,0 +1,29 @@
+//! What the tests of this folder share.
+
+pub(crate) mod child;
+pub(crate) mod deployment;
+pub(crate) mod http;
+pub(crate) mod mcp;
+pub(crate) mod switch;
+pub(crate) mod tls;
+pub(crate) mod upstream;
+
+use std::time::{Duration, Instant};
+
+/// Longest wait for something that happens at once on an idle machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks again, with short pauses, until there is an answer; `what` is said when there is none.
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{what}: not within {PATIENCE:?}"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
