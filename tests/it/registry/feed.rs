@@ -1,5 +1,6 @@
 //! How servers are, live, over a WebSocket.
 
+use axum::http::Method;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -76,7 +77,7 @@ async fn the_feed_gives_all_and_then_what_changed() {
         app.add(&token, &json!({"name": "b", "port": 2, "enabled": false}))
             .await;
         assert_eq!(socket.json().await["/b"]["status"], "disabled");
-        app.call(axum::http::Method::DELETE, "/api/servers/b")
+        app.call(Method::DELETE, "/api/servers/b")
             .bearer(&token)
             .send()
             .await;
@@ -105,7 +106,7 @@ async fn a_page_that_was_logged_out_is_cut_off() {
     let credential = format!("cookie: {}\r\n", session.cookie);
     let (mut socket, _) = Socket::open(&app, "/ws/health_status", &credential).await;
     assert_eq!(socket.json().await, json!({}));
-    app.call(axum::http::Method::POST, "/api/auth/logout")
+    app.call(Method::POST, "/api/auth/logout")
         .session(&session)
         .send()
         .await;

@@ -30,7 +30,6 @@ pub(crate) struct TestApp {
     pub(crate) folder: Arc<TempDir>,
     pub(crate) router: Router,
     pub(crate) clock: Clock,
-    pub(crate) publisher: Arc<Publisher>,
     pub(crate) applied: Arc<Applied>,
     pub(crate) stop: CancellationToken,
     store: Arc<dyn mcp::store::Store>,
@@ -219,7 +218,7 @@ impl Builder {
         let stop = CancellationToken::new();
         let parts = Parts {
             store: Arc::clone(&store),
-            publisher: Arc::clone(&publisher),
+            publisher,
             clock: self.clock.clone(),
             tasks: TaskTracker::new(),
             stop: stop.clone(),
@@ -230,7 +229,6 @@ impl Builder {
             router: api::router(&registry, panics),
             folder: self.folder,
             clock: self.clock,
-            publisher,
             applied,
             stop,
             store,

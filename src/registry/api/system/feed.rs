@@ -26,7 +26,8 @@ use crate::http::Problem;
 /// How one server is, as existing clients know it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Status {
-    status: &'static str,
+    #[serde(rename = "status")]
+    word: &'static str,
     last_checked_iso: Option<String>,
     num_tools: usize,
 }
@@ -125,7 +126,7 @@ fn statuses(view: &View, user: &User) -> Statuses {
             let definition = &entry.stored.definition;
             let health = ServerHealth::new(&entry.health, definition.enabled);
             let status = Status {
-                status: health.status(),
+                word: health.status(),
                 last_checked_iso: health.checked_at().map(str::to_owned),
                 num_tools: definition.tool_list.len(),
             };
