@@ -12,6 +12,7 @@ pub mod edge;
 pub mod etag;
 pub mod host;
 pub mod json;
+pub mod leftover;
 pub mod problem;
 pub mod query;
 pub mod serve;

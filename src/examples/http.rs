@@ -7,6 +7,7 @@ use anyhow::Context;
 use axum::Json;
 use axum::Router;
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
 use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -48,6 +49,13 @@ pub(super) async fn serve(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let limit = after(stop.clone(), GRACE);
+    // An event and the end of its stream are two small writes: the second must not wait until the
+    // client has acknowledged the first.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+    });
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
     tokio::select! {
         served = serving => served.context("serving MCP requests"),

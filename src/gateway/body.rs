@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::account::Record;
 use super::streams::StreamGuard;
 use super::upstream::Lease;
+use crate::http::leftover::ClientBody;
 
 /// Why a body ended early.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ pub enum RequestBody {
     /// A held message, byte for byte as it came.
     Held(Option<Bytes>),
     /// Passed on as it comes; silence ends it.
-    Stream(Incoming, SilenceTimer),
+    Stream(ClientBody, SilenceTimer),
 }
 
 impl Body for RequestBody {
@@ -256,7 +257,7 @@ impl SilenceTimer {
 
 /// The next frame of data; trailers are dropped, since nobody may add fields after the check.
 fn poll_data(
-    incoming: &mut Incoming,
+    incoming: &mut (impl Body<Data = Bytes, Error = hyper::Error> + Unpin),
     timer: &mut SilenceTimer,
     context: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {

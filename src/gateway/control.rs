@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 
 use super::body::ResponseBody;
 use super::head::RequestHead;
@@ -17,6 +16,7 @@ use super::streams::Stream;
 use super::upstream;
 use crate::domain::path::RESERVED_FIRST_SEGMENTS;
 use crate::http::connection::Connection;
+use crate::http::leftover::ClientBody;
 
 /// First segments that the registry answers. `ready`, `metrics` and what belongs to an identity
 /// provider are reserved too, but never passed on.
@@ -87,7 +87,7 @@ pub fn health(path: &str, gateway: &Gateway) -> Response<ResponseBody> {
 pub async fn forward(
     context: Context,
     mut exchange: Exchange,
-    body: Incoming,
+    body: ClientBody,
 ) -> Response<ResponseBody> {
     if let Some(redirect) = to_https(&context, &exchange) {
         return pipeline::own_page(redirect, exchange.record);

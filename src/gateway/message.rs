@@ -6,11 +6,11 @@ use bytes::{Bytes, BytesMut};
 use http::header;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::head::RequestHead;
 use super::reason::Reason;
+use crate::http::leftover::ClientBody;
 
 /// Whether a POST carries what we can read: JSON, not compressed.
 pub fn check_media(head: &RequestHead) -> Result<(), Reason> {
@@ -27,7 +27,7 @@ pub fn check_media(head: &RequestHead) -> Result<(), Reason> {
 /// Reads a whole body of at most `limit` bytes, with at most `silence` between two parts, and all of
 /// it before `deadline`.
 pub async fn hold(
-    body: Incoming,
+    body: ClientBody,
     limit: usize,
     silence: Duration,
     deadline: Instant,
@@ -37,7 +37,7 @@ pub async fn hold(
         .unwrap_or(Err(Reason::BodyTimeout))
 }
 
-async fn collect(mut body: Incoming, limit: usize, silence: Duration) -> Result<Bytes, Reason> {
+async fn collect(mut body: ClientBody, limit: usize, silence: Duration) -> Result<Bytes, Reason> {
     let announced = body.size_hint().lower();
     if announced > limit as u64 {
         return Err(Reason::BodyTooLarge);

@@ -29,6 +29,7 @@ use super::target;
 use super::tunnel;
 use super::upstream::{Answer, Pool};
 use crate::http::connection::Connection;
+use crate::http::leftover::ClientBody;
 
 /// Everything a phase may reach: the gateway, this worker's connections, the client's connection.
 #[derive(Clone, Debug)]
@@ -67,7 +68,7 @@ pub async fn handle(context: Context, mut request: Request<Incoming>) -> Respons
         .headers()
         .contains_key(header::UPGRADE)
         .then(|| hyper::upgrade::on(&mut request));
-    let (parts, body) = request.into_parts();
+    let (parts, body) = ClientBody::wrap(request, &context.connection).into_parts();
     let head = RequestHead::from_parts(parts);
     let mut record = Box::new(Record {
         id: gateway.ids.next(),
@@ -134,7 +135,7 @@ fn admit(
 }
 
 /// Phase three: whose request is it?
-async fn route(context: Context, mut exchange: Exchange, body: Incoming) -> Response<ResponseBody> {
+async fn route(context: Context, mut exchange: Exchange, body: ClientBody) -> Response<ResponseBody> {
     if control::is_health(&exchange.path) {
         return own_page(
             control::health(&exchange.path, &context.gateway),
@@ -307,7 +308,7 @@ fn switched(response: Response<Incoming>, from: respond::From) -> Response<Respo
 }
 
 /// A body that is passed on as it comes.
-pub fn stream_body(body: Incoming, context: &Context) -> RequestBody {
+pub fn stream_body(body: ClientBody, context: &Context) -> RequestBody {
     if body.is_end_stream() {
         RequestBody::Empty
     } else {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, header};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::body::{RequestBody, ResponseBody};
@@ -23,6 +22,7 @@ use super::upstream;
 use crate::catalog::snapshot::Access;
 use crate::domain::policy::Action;
 use crate::domain::principal::Principal;
+use crate::http::leftover::ClientBody;
 use crate::protocol::envelope::{Envelope, Kind, Message};
 use crate::protocol::headers::{self, HeaderCheck, Single};
 
@@ -52,7 +52,7 @@ pub async fn call(
     route: Arc<CompiledRoute>,
     below: &str,
     access: Option<Arc<Access>>,
-    body: Incoming,
+    body: ClientBody,
 ) -> Response<ResponseBody> {
     let place = Place::of(below);
     match attempt(
@@ -99,7 +99,7 @@ async fn attempt(
     route: &Arc<CompiledRoute>,
     place: Place<'_>,
     access: Option<&Access>,
-    body: Incoming,
+    body: ClientBody,
 ) -> Result<(upstream::Answer, Call), Reason> {
     let gateway = &context.gateway;
     let access = access.ok_or(Reason::NoPolicy)?;
@@ -204,7 +204,7 @@ async fn read_message(
     route: &CompiledRoute,
     access: &Access,
     call: &mut Call,
-    body: Incoming,
+    body: ClientBody,
     deadline: Instant,
 ) -> Result<(), Reason> {
     message::check_media(&exchange.head)?;

@@ -11,6 +11,7 @@ use http::HeaderValue;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
 
+use super::leftover::Leftovers;
 use crate::net::accept::Permit;
 use crate::net::idle_io::Activity;
 
@@ -25,6 +26,7 @@ pub struct Connection {
     permit: Permit,
     requests: AtomicU64,
     wind_down: Notify,
+    leftovers: Leftovers,
     /// Answers in progress of an HTTP/2 connection; `None`: it is not one.
     handovers: Option<Mutex<Vec<Weak<AtomicU64>>>>,
 }
@@ -42,6 +44,7 @@ impl Connection {
             permit,
             requests: AtomicU64::new(0),
             wind_down: Notify::new(),
+            leftovers: Leftovers::default(),
             handovers: is_h2.then(Mutex::default),
         }
     }
@@ -102,6 +105,11 @@ impl Connection {
             .filter_map(|handover| handed_over_at(&*handover.upgrade()?))
             .map(|at| now.saturating_sub(at))
             .max()
+    }
+
+    /// Request bodies that nobody read to their end.
+    pub(super) const fn leftovers(&self) -> &Leftovers {
+        &self.leftovers
     }
 
     /// Requests so far.

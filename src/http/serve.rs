@@ -368,10 +368,13 @@ impl Supervisor {
             .clamp(Duration::from_millis(50), Duration::from_secs(5));
         let mut look = std::pin::pin!(sleep_until(Instant::now() + look_every));
         let mut winding_down = false;
+        let client = Arc::clone(&self.connection);
+        let mut discarding = std::pin::pin!(client.leftovers().discard());
         loop {
             tokio::select! {
                 biased;
                 ended = connection.as_mut() => return ended.map_err(io::Error::other),
+                () = discarding.as_mut() => {}
                 () = stop.soft.cancelled(), if !winding_down => {
                     winding_down = true;
                     connection.as_mut().wind_down();

@@ -22,6 +22,7 @@ mod crash;
 mod deployment_modes;
 mod following;
 mod modes;
+mod refusals;
 mod start;
 mod stop;
 mod support;

@@ -18,6 +18,7 @@ use super::Base;
 use crate::catalog::{Publisher, SnapshotSink};
 use crate::http::Peer;
 use crate::http::connection::{BusyBody, Connection};
+use crate::http::leftover::ClientBody;
 use crate::http::serve::{self, Arrival, ServeLimits};
 use crate::net::accept::{Acceptor, Admission, Caps};
 use crate::net::dev_ca;
@@ -160,7 +161,7 @@ fn local_peer(router: &Router, connections: &TaskTracker) -> crate::gateway::Loc
 
 async fn answer(
     router: Router,
-    request: Request<Incoming>,
+    request: Request<impl http_body::Body<Data = bytes::Bytes, Error = hyper::Error> + Send + 'static>,
     peer: Peer,
 ) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);
@@ -224,6 +225,7 @@ fn service(
     };
     service_fn(move |request: Request<Incoming>| {
         let busy = connection.begin_request();
+        let request = ClientBody::wrap(request, &connection);
         let answered = answer(router.clone(), request, peer);
         async move { Ok(answered.await?.map(|body| BusyBody::new(body, busy))) }
     })

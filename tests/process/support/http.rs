@@ -51,8 +51,42 @@ impl Connection {
         })
     }
 
+    /// Sends the head of a request whose body of this length is to come.
+    pub(crate) fn announce(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: Headers<'_>,
+        length: usize,
+    ) -> io::Result<()> {
+        let length = length.to_string();
+        let headers = [headers, &[("content-length", length.as_str())]].concat();
+        self.send_head(method, target, &headers, &[])
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.io.get_mut().write_all(bytes)?;
+        self.io.get_mut().flush()
+    }
+
     /// Sends a request without waiting for its answer.
     pub(crate) fn send(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: Headers<'_>,
+        body: &[u8],
+    ) -> io::Result<()> {
+        if body.is_empty() && method == "GET" {
+            return self.send_head(method, target, headers, body);
+        }
+        let length = body.len().to_string();
+        let headers = [headers, &[("content-length", length.as_str())]].concat();
+        self.send_head(method, target, &headers, body)
+    }
+
+    fn send_head(
         &mut self,
         method: &str,
         target: &str,
@@ -69,13 +103,8 @@ impl Connection {
         for (name, value) in headers {
             head += &format!("{name}: {value}\r\n");
         }
-        if !body.is_empty() || method != "GET" {
-            head += &format!("content-length: {}\r\n", body.len());
-        }
         head += "\r\n";
-        let bytes = [head.as_bytes(), body].concat();
-        self.io.get_mut().write_all(&bytes)?;
-        self.io.get_mut().flush()
+        self.write(&[head.as_bytes(), body].concat())
     }
 
     /// Reads the head of an answer; its body is still to be read.
