@@ -161,7 +161,9 @@ fn local_peer(router: &Router, connections: &TaskTracker) -> crate::gateway::Loc
 
 async fn answer(
     router: Router,
-    request: Request<impl http_body::Body<Data = bytes::Bytes, Error = hyper::Error> + Send + 'static>,
+    request: Request<
+        impl http_body::Body<Data = bytes::Bytes, Error = hyper::Error> + Send + 'static,
+    >,
     peer: Peer,
 ) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);
