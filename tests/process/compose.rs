@@ -24,7 +24,7 @@ fn services(text: &str) -> Services {
         match indent {
             0 => in_services = content == "services:",
             2 if in_services => {
-                service = content.trim_end_matches(':').to_owned();
+                content.trim_end_matches(':').clone_into(&mut service);
                 found.insert(service.clone(), BTreeMap::new());
                 in_environment = false;
             }

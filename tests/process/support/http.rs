@@ -98,10 +98,10 @@ impl Connection {
             .iter()
             .any(|(name, _)| name.eq_ignore_ascii_case("host"))
         {
-            head += &format!("host: {}\r\n", self.host);
+            head.extend(["host: ", &self.host, "\r\n"]);
         }
         for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
+            head.extend([name, ": ", value, "\r\n"]);
         }
         head += "\r\n";
         self.write(&[head.as_bytes(), body].concat())
