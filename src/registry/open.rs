@@ -20,12 +20,13 @@ use crate::auth::password::PasswordHash;
 use crate::auth::verify::Verifier;
 use crate::catalog::Publisher;
 use crate::catalog::snapshot::Access;
-use crate::config::{AuthConfig, CatalogConfig, HttpConfig, RegistryConfig};
+use crate::config::{AuthConfig, CatalogConfig, HttpConfig, NetworkConfig, RegistryConfig};
 use crate::domain::policy::Policy;
 use crate::domain::secret::Secret;
 use crate::domain::time::Clock;
 use crate::domain::trust::Trust;
 use crate::http::body::BodyLimits;
+use crate::net::guard::AddressGuard;
 use crate::store::{Bump, Store};
 
 /// What a registry works with.
@@ -60,6 +61,8 @@ pub struct Settings {
     pub http: HttpConfig,
     /// `[auth]`.
     pub auth: AuthConfig,
+    /// `[network]`: which addresses definitions may name.
+    pub network: NetworkConfig,
     /// `[catalog]`: the gateways' token, heartbeat and coalescing of the watch.
     pub catalog: CatalogConfig,
 }
@@ -119,6 +122,7 @@ impl Registry {
             gateways: Gateways::default(),
             held: Arc::new(Semaphore::new(settings.registry.held_requests)),
             feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
+            guard: Arc::new(AddressGuard::new(&settings.network)),
             settings,
         }));
         registry.import(&folder).await?;

@@ -408,3 +408,43 @@ async fn unchanged_routes_keep_their_arc() {
         &after.routes["/a"]
     ));
 }
+
+#[tokio::test]
+async fn addresses_that_are_never_dialled_cannot_be_registered() {
+    let app = TestApp::start().await;
+    let token = app.token().await;
+    for url in [
+        "http://169.254.169.254/latest/",
+        "http://0xa9fea9fe/",
+        "http://[fe80::1]/",
+        "http://[::ffff:169.254.1.1]/",
+        "http://metadata.google.internal/",
+        "http://0.0.0.0:8000/",
+        "http://mail.example:25/",
+    ] {
+        let body = json!({"path": "/a", "server_name": "A", "proxy_pass_url": url});
+        let reply = app
+            .call(Method::POST, "/api/servers")
+            .bearer(&token)
+            .json(&body)
+            .send()
+            .await;
+        assert_eq!(reply.status, 422, "{url}");
+        assert!(
+            reply.errors()[0]
+                .starts_with("/proxy_pass_url: must be an address that may be dialled"),
+            "{url}: {reply:?}"
+        );
+    }
+    assert!(app.applied.last().routes.is_empty());
+    let body = json!({"path": "/a", "server_name": "A", "proxy_pass_url": "http://10.0.0.1/"});
+    app.add(&token, &body).await;
+    let moved = json!({"mcp_endpoint": "http://169.254.169.254/mcp"});
+    let reply = app
+        .call(Method::PATCH, "/api/servers/a")
+        .bearer(&token)
+        .json(&moved)
+        .send()
+        .await;
+    assert_eq!(reply.status, 422, "{reply:?}");
+}

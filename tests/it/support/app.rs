@@ -9,7 +9,7 @@ use axum::http::Method;
 use mcp::catalog::{Publisher, Snapshot, SnapshotSink};
 use mcp::config::store::StoreConfig;
 use mcp::config::types::{Bind, ByteSize, Period};
-use mcp::config::{AuthConfig, CatalogConfig, HttpConfig, RegistryConfig};
+use mcp::config::{AuthConfig, CatalogConfig, HttpConfig, NetworkConfig, RegistryConfig};
 use mcp::domain::secret::Secret;
 use mcp::domain::time::{Clock, Timestamp};
 use mcp::registry::{OpenError, Parts, Registry, Settings, api};
@@ -276,6 +276,13 @@ fn settings(folder: &Path) -> Settings {
             server_url: None,
             bind: Bind::at(([127, 0, 0, 1], 0).into()),
             external_cache_ttl: seconds(30),
+        },
+        network: NetworkConfig {
+            registry_ca_file: None,
+            extra_ca_file: None,
+            strict: false,
+            allowed_ranges: Vec::new(),
+            blocked_ports: vec![25],
         },
         catalog: CatalogConfig {
             registry_api_url: String::new(),
