@@ -31,11 +31,11 @@ def main() -> int:
     os.environ["MCP_BIN"] = str(options.binary.resolve(strict=True))
 
     from figures import Figures
-    import rows_crash, rows_following, rows_process, rows_swaps, rows_visible
+    import rows_crash, rows_following, rows_list, rows_process, rows_swaps, rows_visible
 
     rows = {
         "3": rows_visible.run, "4": rows_following.run, "5": rows_swaps.run,
-        "6": rows_crash.run, "7": rows_process.run,
+        "6": rows_crash.run, "7": rows_process.run, "8": rows_list.run,
     }
     if unknown := [row for row in options.row if row not in rows]:
         parser.error(f"there is no row {', '.join(unknown)}; rows are {', '.join(rows)}")

@@ -5,6 +5,7 @@
 //! route MCP traffic. Start with [`Registry`], then [`view`] (what is kept in memory), [`servers`]
 //! (changes) and [`api::router`] (how it is reached).
 
+mod addresses;
 pub mod api;
 mod change;
 mod error;
@@ -34,6 +35,7 @@ use crate::auth::gateway_token::GatewayTokens;
 use crate::auth::verify::Verifier;
 use crate::catalog::Publisher;
 use crate::domain::time::Clock;
+use crate::net::guard::AddressGuard;
 use crate::store::Store;
 
 /// The control plane's use cases; clones are handles to one registry.
@@ -59,5 +61,9 @@ struct Inner {
     gateways: gateways::Gateways,
     /// Requests that wait for a change.
     held: Arc<Semaphore>,
+    /// Pages that follow the servers' health.
+    feeds: Arc<Semaphore>,
+    /// Which addresses definitions may name.
+    guard: Arc<AddressGuard>,
     settings: Settings,
 }

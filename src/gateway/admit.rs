@@ -12,6 +12,7 @@ use super::head::RequestHead;
 use super::reason::Reason;
 use crate::config::HttpConfig;
 use crate::config::gateway::LimitsConfig;
+use crate::http::host::{HostRules, host_name};
 
 /// Fields that must not come twice: what we decide on.
 const SINGLE: [HeaderName; 12] = [
@@ -32,10 +33,8 @@ const SINGLE: [HeaderName; 12] = [
 /// Whom we answer, by `Host` and by `Origin`.
 #[derive(Debug)]
 pub struct RequestRules {
-    hosts: HashSet<String>,
+    hosts: HostRules,
     origins: HashSet<String>,
-    /// Serve every host: a public listener for which none is configured.
-    any_host: bool,
     header_fields: usize,
     header_bytes: usize,
     target_bytes: usize,
@@ -59,32 +58,14 @@ impl RequestRules {
         machine: Option<&str>,
         public: bool,
     ) -> Self {
-        let urls = [&http.public_url, &http.gateway_public_url];
-        let named = urls.iter().filter_map(|url| url.as_ref()?.host_str());
-        let hosts: HashSet<String> = http
-            .allowed_hosts
-            .iter()
-            .map(String::as_str)
-            .chain(named)
-            .chain(machine)
-            .map(|host| host.trim_end_matches('.').to_ascii_lowercase())
-            .collect();
-        let configured = !http.allowed_hosts.is_empty() || urls.iter().any(|url| url.is_some());
-        let any_host = public && !configured;
-        if any_host {
-            tracing::warn!(
-                "every Host is served on a listener that others can reach; set ALLOWED_HOSTS to the names that clients use"
-            );
-        }
         let origins = http
             .allowed_origins
             .iter()
             .map(|origin| origin.trim_end_matches('/').to_ascii_lowercase())
             .collect();
         Self {
-            hosts,
+            hosts: HostRules::new(http, machine, !public),
             origins,
-            any_host,
             header_fields: limits.header_fields,
             header_bytes: limits.header_bytes.bytes(),
             target_bytes: limits.target_bytes.bytes(),
@@ -101,7 +82,7 @@ impl RequestRules {
         if sni.is_some_and(|sni| !sni.eq_ignore_ascii_case(name)) {
             return Err(Reason::Misdirected);
         }
-        if !self.serves(name) {
+        if !self.hosts.allows_host(host) {
             return Err(Reason::HostRefused);
         }
         let host = host.to_owned();
@@ -125,12 +106,6 @@ impl RequestRules {
         Ok(())
     }
 
-    /// Whether we answer for this host name (without port).
-    pub fn serves(&self, name: &str) -> bool {
-        let name = name.trim_end_matches('.').to_ascii_lowercase();
-        self.any_host || name == "localhost" || is_address(&name) || self.hosts.contains(&name)
-    }
-
     fn check_origin(&self, head: &RequestHead, host: &str) -> Result<Option<HeaderValue>, Reason> {
         let Some(value) = head.header(header::ORIGIN) else {
             return Ok(None);
@@ -139,15 +114,14 @@ impl RequestRules {
             .to_str()
             .map_err(|_| Reason::OriginRefused)?
             .to_ascii_lowercase();
+        // A page at some address is not ours for being at an address: only loopback ones are.
         let own_host = origin
             .split_once("://")
             .filter(|(scheme, _)| matches!(*scheme, "http" | "https"))
             .is_some_and(|(_, authority)| {
                 authority.eq_ignore_ascii_case(host)
-                    || (!self.any_host
-                        && host_name(authority).is_some_and(|name| self.serves(name)))
-                    || host_name(authority)
-                        .is_some_and(|name| name == "localhost" || is_loopback(name))
+                    || self.hosts.is_own_name(authority)
+                    || host_name(authority).is_some_and(is_loopback)
             });
         if own_host || self.origins.contains(&origin) {
             Ok(Some(value.clone()))
@@ -215,34 +189,6 @@ fn host_of(head: &RequestHead) -> Result<&str, Reason> {
         (None, Some(field)) => Ok(field),
         (None, None) => Err(Reason::BadHost),
     }
-}
-
-/// The name in `host[:port]`; `None` when it is not one.
-fn host_name(host: &str) -> Option<&str> {
-    if let Some(rest) = host.strip_prefix('[') {
-        let (address, rest) = rest.split_once(']')?;
-        address.parse::<std::net::Ipv6Addr>().ok()?;
-        return (rest.is_empty() || is_port(rest.strip_prefix(':')?)).then_some(address);
-    }
-    let (name, port) = host
-        .split_once(':')
-        .map_or((host, None), |(name, port)| (name, Some(port)));
-    let valid = !name.is_empty()
-        && name.len() <= 253
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
-    (valid && port.is_none_or(is_port)).then_some(name)
-}
-
-fn is_port(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_digit())
-        && text.parse::<u16>().is_ok()
-}
-
-fn is_address(name: &str) -> bool {
-    name.parse::<std::net::IpAddr>().is_ok()
 }
 
 fn is_loopback(name: &str) -> bool {
@@ -369,6 +315,8 @@ mod tests {
             "https://app.example.evil",
             "file://gw.example",
             "https://gw.example.evil",
+            "http://203.0.113.5",
+            "http://10.0.0.1:8080",
         ] {
             assert_eq!(with(origin), Err(Reason::OriginRefused), "{origin}");
         }

@@ -135,7 +135,11 @@ fn admit(
 }
 
 /// Phase three: whose request is it?
-async fn route(context: Context, mut exchange: Exchange, body: ClientBody) -> Response<ResponseBody> {
+async fn route(
+    context: Context,
+    mut exchange: Exchange,
+    body: ClientBody,
+) -> Response<ResponseBody> {
     if control::is_health(&exchange.path) {
         return own_page(
             control::health(&exchange.path, &context.gateway),

@@ -52,7 +52,7 @@ impl HostRules {
         let Some(name) = host_name(host) else {
             return false;
         };
-        if is_address(name) || self.hosts.contains(&normal(name)) || is_local_name(name) {
+        if is_address(name) || self.is_own_name(name) {
             return true;
         }
         if self.open && !self.warned.swap(true, Ordering::Relaxed) {
@@ -62,6 +62,13 @@ impl HostRules {
             );
         }
         self.open
+    }
+
+    /// Whether a host (with or without port) is named by the configuration, is this machine's or
+    /// `localhost`. Addresses are not.
+    pub fn is_own_name(&self, host: &str) -> bool {
+        host_name(host)
+            .is_some_and(|name| self.hosts.contains(&normal(name)) || is_local_name(name))
     }
 
     /// Whether a page of this origin may call us, when it was called as `host` over `scheme`.

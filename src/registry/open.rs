@@ -20,12 +20,13 @@ use crate::auth::password::PasswordHash;
 use crate::auth::verify::Verifier;
 use crate::catalog::Publisher;
 use crate::catalog::snapshot::Access;
-use crate::config::{AuthConfig, CatalogConfig, HttpConfig, RegistryConfig};
+use crate::config::{AuthConfig, CatalogConfig, HttpConfig, NetworkConfig, RegistryConfig};
 use crate::domain::policy::Policy;
 use crate::domain::secret::Secret;
 use crate::domain::time::Clock;
 use crate::domain::trust::Trust;
 use crate::http::body::BodyLimits;
+use crate::net::guard::AddressGuard;
 use crate::store::{Bump, Store};
 
 /// What a registry works with.
@@ -60,6 +61,8 @@ pub struct Settings {
     pub http: HttpConfig,
     /// `[auth]`.
     pub auth: AuthConfig,
+    /// `[network]`: which addresses definitions may name.
+    pub network: NetworkConfig,
     /// `[catalog]`: the gateways' token, heartbeat and coalescing of the watch.
     pub catalog: CatalogConfig,
 }
@@ -118,6 +121,8 @@ impl Registry {
             admin,
             gateways: Gateways::default(),
             held: Arc::new(Semaphore::new(settings.registry.held_requests)),
+            feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
+            guard: Arc::new(AddressGuard::new(&settings.network)),
             settings,
         }));
         registry.import(&folder).await?;
@@ -246,5 +251,6 @@ async fn load(store: &dyn Store, clock: &Clock) -> Result<(Keys, View), OpenErro
 
 const ADMIN_PASSWORD: &str = "admin-password";
 const PASSWORD_BYTES: usize = 18;
+const MAX_FEEDS: usize = 100;
 const PURGE: Duration = Duration::from_mins(10);
 const RETRY: Duration = Duration::from_secs(1);

@@ -1,16 +1,19 @@
 //! Adding, changing and removing servers.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde_json::Value;
 
 use super::change::{Actor, Effect, Work};
 use super::view::etag_of;
-use super::{Error, Registry};
+use super::{Error, Registry, addresses};
 use crate::domain::path::ServerPath;
 use crate::domain::server::ServerDefinition;
 use crate::domain::time::Timestamp;
 use crate::domain::validate::{self, Context, Source, patch};
 use crate::http::etag::IfMatch;
+use crate::net::guard::AddressGuard;
 use crate::store::{self, StoredServer, Transaction};
 
 impl Registry {
@@ -28,6 +31,7 @@ impl Registry {
         let definition = validate::definition(body, &context)
             .map_err(Error::Invalid)?
             .definition;
+        addresses::check(&definition, &self.0.guard)?;
         self.change(
             actor,
             Create {
@@ -55,6 +59,7 @@ impl Registry {
                 update,
                 if_match,
                 default_host,
+                guard: Arc::clone(&self.0.guard),
                 by,
             },
         )
@@ -118,6 +123,7 @@ struct Change {
     update: Update,
     if_match: IfMatch,
     default_host: String,
+    guard: Arc<AddressGuard>,
     by: String,
 }
 
@@ -147,6 +153,7 @@ impl Work for Change {
         let definition = validate::definition(body, &context)
             .map_err(Error::Invalid)?
             .definition;
+        addresses::check(&definition, &self.guard)?;
         if definition == existing.definition {
             return Ok((existing, Effect::default()));
         }

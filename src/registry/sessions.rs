@@ -183,6 +183,32 @@ impl Registry {
         Ok(Some(session))
     }
 
+    /// Whether a caller who was let in some time ago would be let in again.
+    pub(super) async fn still_counts(
+        &self,
+        session: Option<&Session>,
+        principal: &Principal,
+    ) -> bool {
+        let now = self.0.clock.now();
+        if let Some(session) = session {
+            let found = async {
+                let mut transaction = self.0.store.read().await?;
+                transaction.sessions().find(&session.id_hash).await
+            };
+            // A database that does not answer logs nobody out.
+            return found.await.map_or(true, |stored| {
+                stored
+                    .is_some_and(|stored| now < stored.created_at.plus_seconds(self.0.sessions.max))
+            });
+        }
+        let trust = &self.view().access.trust;
+        let revoked = principal
+            .token_id
+            .as_ref()
+            .is_some_and(|id| trust.revoked.contains_key(id));
+        !revoked && principal.expires_at.is_none_or(|end| now < end)
+    }
+
     /// Ends a session everywhere.
     pub(super) async fn end_session(&self, id_hash: &[u8; 32]) -> Result<(), Error> {
         let mut transaction = self.0.store.begin().await?;

@@ -25,6 +25,8 @@ def main() -> int:
         env = os.environ | {
             "MCP_E2E_URL": stack.url, "MCP_E2E_USER": "admin", "MCP_E2E_PASSWORD": stack.password,
             "MCP_E2E_TOKEN": stack.api.token, "MCP_E2E_CA": str(stack.ca),
+            # Node trusts it by this variable only, and only when it is set at the start.
+            "NODE_EXTRA_CA_CERTS": str(stack.ca),
         }
         status = subprocess.run(command, env=env, stdin=subprocess.DEVNULL).returncode
         if status:

@@ -7,11 +7,10 @@ fn the_committed_description_is_the_one_of_the_handlers() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("web/openapi.json");
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     let described = mcp::registry::api::openapi().to_pretty_json().unwrap();
-    if committed.trim() != described.trim() {
-        panic!(
-            "web/openapi.json is not what the handlers say; write it anew: cargo run -- openapi > web/openapi.json"
-        );
-    }
+    assert!(
+        committed.trim() == described.trim(),
+        "web/openapi.json is not what the handlers say; write it anew: cargo run -- openapi > web/openapi.json"
+    );
 }
 
 #[test]

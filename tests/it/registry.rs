@@ -3,6 +3,8 @@
 mod auth;
 mod bodies;
 mod edge;
+mod failures;
+mod feed;
 mod gateway;
 mod import;
 mod servers;

@@ -75,21 +75,21 @@ fn no_acknowledged_write_is_lost_and_the_revision_never_goes_back() {
             gone.store(true, Ordering::Relaxed);
         });
         process = start();
-        let stored = admin.ok("GET", "/api/servers?limit=1000", &json!(null));
-        let stored = all(&admin, stored);
+        let page = admin.ok("GET", "/api/servers?limit=1000", &json!(null));
+        let kept = all(&admin, page);
         let missing: Vec<_> = acknowledged
             .lock()
             .unwrap()
-            .difference(&stored)
+            .difference(&kept)
             .cloned()
             .collect();
         assert!(missing.is_empty(), "round {round}: lost {missing:?}");
         let now = revision(at);
         assert!(now >= last, "round {round}: revision {now} after {last}");
         assert!(
-            now >= stored.len() as u64,
+            now >= kept.len() as u64,
             "round {round}: {} writes, revision {now}",
-            stored.len()
+            kept.len()
         );
         last = now;
     }

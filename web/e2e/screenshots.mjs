@@ -204,6 +204,8 @@ for (const theme of ["light", "dark"]) {
     for (const shot of SHOTS) {
       if ((only.length > 0 && !only.includes(shot.name)) || (shot.narrowOnly && size === "wide")) continue;
       const context = await browser.newContext({
+        // A browser has no variable for a private authority.
+        ignoreHTTPSErrors: true,
         viewport,
         colorScheme: theme,
         deviceScaleFactor: size === "wide" ? 1 : 2,

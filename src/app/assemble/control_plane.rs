@@ -87,6 +87,7 @@ pub(super) async fn start(
             registry: settings.registry.clone(),
             http: settings.http.clone(),
             auth: settings.auth.clone(),
+            network: settings.network.clone(),
             catalog: settings.catalog.clone(),
         },
     )
@@ -161,7 +162,9 @@ fn local_peer(router: &Router, connections: &TaskTracker) -> crate::gateway::Loc
 
 async fn answer(
     router: Router,
-    request: Request<impl http_body::Body<Data = bytes::Bytes, Error = hyper::Error> + Send + 'static>,
+    request: Request<
+        impl http_body::Body<Data = bytes::Bytes, Error = hyper::Error> + Send + 'static,
+    >,
     peer: Peer,
 ) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);

@@ -83,6 +83,8 @@ fn watch() -> OpenApiRouter<Registry> {
 fn hidden() -> Router<Registry> {
     Router::new()
         .route("/api/health", get(system::health::health))
+        .route("/ws/health_status", get(system::feed::feed))
+        .route("/api/health/ws/health_status", get(system::feed::feed))
         .route("/api/auth/login", get(auth::pages::to_login))
         .route("/api/auth/logout", get(auth::pages::to_login))
         .route("/logout", get(auth::pages::to_login))

@@ -8,6 +8,8 @@ pub(super) mod read;
 pub(super) mod remove;
 pub(super) mod replace;
 
+pub(super) use filter::sees;
+
 use crate::domain::path::ServerPath;
 use crate::http::Problem;
 

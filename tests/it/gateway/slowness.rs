@@ -56,16 +56,16 @@ async fn closed_in_time(front: &Front, slow: impl Future<Output = Vec<u8>>) -> V
     rest
 }
 
-/// Sends the bytes one by one, until nobody takes them any more.
+/// Sends the bytes one by one, until nobody takes them any more; they are more than anybody should.
 async fn drip(wire: &mut Wire, bytes: &[u8]) -> Vec<u8> {
     let mut tick = interval(Duration::from_millis(60));
     for byte in bytes {
         tick.tick().await;
         if wire.send([*byte]).await.is_err() {
-            break;
+            return wire.rest().await;
         }
     }
-    wire.rest().await
+    panic!("every byte was taken");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::support::TestApp;
 use crate::support::app::GATEWAY_TOKEN;
 use crate::support::call::Call;
 
-async fn post(app: &TestApp, token: &str) -> impl Fn() -> Call {
+fn post(app: &TestApp, token: &str) -> impl Fn() -> Call {
     let (router, token) = (app.router.clone(), token.to_owned());
     move || Call::new(router.clone(), Method::POST, "/api/servers").bearer(&token)
 }
@@ -22,7 +22,7 @@ async fn post(app: &TestApp, token: &str) -> impl Fn() -> Call {
 async fn broken_json_is_400_and_changes_nothing() {
     let app = TestApp::start().await;
     let token = app.token().await;
-    let post = post(&app, &token).await;
+    let post = post(&app, &token);
     let deep = format!(
         "{{\"path\":\"/a\",\"metadata\":{}{}}}",
         "[".repeat(1_000),
@@ -68,7 +68,7 @@ async fn broken_json_is_400_and_changes_nothing() {
 async fn other_types_and_encodings_are_415() {
     let app = TestApp::start().await;
     let token = app.token().await;
-    let post = post(&app, &token).await;
+    let post = post(&app, &token);
     for kind in [
         "text/plain",
         "application/x-www-form-urlencoded",
@@ -110,7 +110,7 @@ async fn other_types_and_encodings_are_415() {
 async fn a_long_body_is_413_said_or_not() {
     let app = TestApp::start().await;
     let token = app.token().await;
-    let post = post(&app, &token).await;
+    let post = post(&app, &token);
     let long = format!("\"{}\"", "x".repeat(10 << 20));
     let said = post()
         .body("application/json", long.clone())
@@ -132,20 +132,20 @@ async fn a_long_body_is_413_said_or_not() {
 async fn a_stalled_body_is_408() {
     let app = TestApp::start().await;
     let token = app.token().await;
-    let post = post(&app, &token).await;
+    let post = post(&app, &token);
     let first = futures_util::stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"{"))]);
     let stalled = Body::from_stream(first.chain(futures_util::stream::pending()));
     let started = tokio::time::Instant::now();
     let reply = post().body("application/json", stalled).send().await;
     assert_eq!(reply.status, 408);
-    assert!(started.elapsed() < Duration::from_secs(60));
+    assert!(started.elapsed() < Duration::from_mins(1));
 }
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_400() {
     let app = TestApp::start().await;
     let token = app.token().await;
-    let post = post(&app, &token).await;
+    let post = post(&app, &token);
     let parts = [
         Ok(Bytes::from_static(b"{\"name\"")),
         Err(std::io::Error::other("gone")),
@@ -164,7 +164,7 @@ async fn a_body_that_breaks_off_is_400() {
 async fn every_mistake_of_a_definition_is_named_at_once() {
     let app = TestApp::start().await;
     let token = app.token().await;
-    let post = post(&app, &token).await;
+    let post = post(&app, &token);
     let reply = post()
         .json(&json!({
             "path": "/api/x", "server_name": "", "proxy_pass_url": "ftp://h/", "tags": "a", "timeout": 0,

@@ -280,7 +280,7 @@ async fn pages_of_the_older_ui_lead_into_the_new_one() {
 async fn the_facts_are_open_and_tell_of_a_session_in_the_clear() {
     let app = TestApp::builder()
         .settings(|settings| {
-            settings.http.gateway_public_url = Some("https://mcp.example/base".parse().unwrap())
+            settings.http.gateway_public_url = Some("https://mcp.example/base".parse().unwrap());
         })
         .start()
         .await;

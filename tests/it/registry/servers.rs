@@ -331,8 +331,8 @@ async fn a_held_request_ends_with_its_time_and_so_many_are_held() {
             .header("if-none-match", &etag)
             .send()
     };
-    let (a, b, c, d, e) = tokio::join!(held(), held(), held(), held(), held());
-    let statuses = [a, b, c, d, e].map(|reply| reply.status.as_u16());
+    let replies = futures_util::future::join_all((0..5).map(|_| held())).await;
+    let statuses: Vec<u16> = replies.iter().map(|reply| reply.status.as_u16()).collect();
     assert_eq!(statuses, [304, 304, 304, 304, 503]);
 }
 
@@ -407,4 +407,44 @@ async fn unchanged_routes_keep_their_arc() {
         &before.routes["/a"],
         &after.routes["/a"]
     ));
+}
+
+#[tokio::test]
+async fn addresses_that_are_never_dialled_cannot_be_registered() {
+    let app = TestApp::start().await;
+    let token = app.token().await;
+    for url in [
+        "http://169.254.169.254/latest/",
+        "http://0xa9fea9fe/",
+        "http://[fe80::1]/",
+        "http://[::ffff:169.254.1.1]/",
+        "http://metadata.google.internal/",
+        "http://0.0.0.0:8000/",
+        "http://mail.example:25/",
+    ] {
+        let body = json!({"path": "/a", "server_name": "A", "proxy_pass_url": url});
+        let reply = app
+            .call(Method::POST, "/api/servers")
+            .bearer(&token)
+            .json(&body)
+            .send()
+            .await;
+        assert_eq!(reply.status, 422, "{url}");
+        assert!(
+            reply.errors()[0]
+                .starts_with("/proxy_pass_url: must be an address that may be dialled"),
+            "{url}: {reply:?}"
+        );
+    }
+    assert!(app.applied.last().routes.is_empty());
+    let body = json!({"path": "/a", "server_name": "A", "proxy_pass_url": "http://10.0.0.1/"});
+    app.add(&token, &body).await;
+    let moved = json!({"mcp_endpoint": "http://169.254.169.254/mcp"});
+    let reply = app
+        .call(Method::PATCH, "/api/servers/a")
+        .bearer(&token)
+        .json(&moved)
+        .send()
+        .await;
+    assert_eq!(reply.status, 422, "{reply:?}");
 }

@@ -9,7 +9,7 @@ use axum::http::Method;
 use mcp::catalog::{Publisher, Snapshot, SnapshotSink};
 use mcp::config::store::StoreConfig;
 use mcp::config::types::{Bind, ByteSize, Period};
-use mcp::config::{AuthConfig, CatalogConfig, HttpConfig, RegistryConfig};
+use mcp::config::{AuthConfig, CatalogConfig, HttpConfig, NetworkConfig, RegistryConfig};
 use mcp::domain::secret::Secret;
 use mcp::domain::time::{Clock, Timestamp};
 use mcp::registry::{OpenError, Parts, Registry, Settings, api};
@@ -30,7 +30,6 @@ pub(crate) struct TestApp {
     pub(crate) folder: Arc<TempDir>,
     pub(crate) router: Router,
     pub(crate) clock: Clock,
-    pub(crate) publisher: Arc<Publisher>,
     pub(crate) applied: Arc<Applied>,
     pub(crate) stop: CancellationToken,
     store: Arc<dyn mcp::store::Store>,
@@ -153,6 +152,18 @@ impl TestApp {
         reply.json()
     }
 
+    /// The audit log, newest first.
+    pub(crate) async fn audit(&self) -> Vec<mcp::store::AuditEntry> {
+        self.store
+            .read()
+            .await
+            .unwrap()
+            .audit()
+            .list(100)
+            .await
+            .unwrap()
+    }
+
     /// Adds a server as admin.
     pub(crate) async fn add(&self, token: &str, body: &Value) -> Reply {
         let reply = self
@@ -207,7 +218,7 @@ impl Builder {
         let stop = CancellationToken::new();
         let parts = Parts {
             store: Arc::clone(&store),
-            publisher: Arc::clone(&publisher),
+            publisher,
             clock: self.clock.clone(),
             tasks: TaskTracker::new(),
             stop: stop.clone(),
@@ -218,7 +229,6 @@ impl Builder {
             router: api::router(&registry, panics),
             folder: self.folder,
             clock: self.clock,
-            publisher,
             applied,
             stop,
             store,
@@ -266,6 +276,13 @@ fn settings(folder: &Path) -> Settings {
             server_url: None,
             bind: Bind::at(([127, 0, 0, 1], 0).into()),
             external_cache_ttl: seconds(30),
+        },
+        network: NetworkConfig {
+            registry_ca_file: None,
+            extra_ca_file: None,
+            strict: false,
+            allowed_ranges: Vec::new(),
+            blocked_ports: vec![25],
         },
         catalog: CatalogConfig {
             registry_api_url: String::new(),

@@ -105,7 +105,7 @@ pub(super) fn sees_all(view: &View, caller: &Caller) -> bool {
 }
 
 /// Whether a user may know of a server: admins, and who may use something of it.
-pub(super) fn sees(view: &View, user: &User, path: &ServerPath) -> bool {
+pub(in super::super) fn sees(view: &View, user: &User, path: &ServerPath) -> bool {
     let policy = &view.access.policy;
     policy.is_admin(&user.principal) || policy.allows(&user.principal, path, Action::Stream)
 }

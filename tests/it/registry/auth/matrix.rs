@@ -44,20 +44,16 @@ enum Kind {
 
 /// What must come back; `None`: whatever a good request gets.
 fn expected(kind: Kind, who: Who) -> Option<u16> {
+    let session = matches!(who, Who::OwnPage | Who::CsrfToken | Who::OtherPage);
     match (kind, who) {
         (Kind::Open, _) => None,
         (_, Who::Nobody | Who::BadToken | Who::BadCookie) => Some(401),
-        (Kind::Read | Kind::List, Who::OwnPage | Who::CsrfToken | Who::OtherPage | Who::Token) => {
-            None
-        }
-        (Kind::List, Who::Gateway) => None,
-        (Kind::Write, Who::OwnPage | Who::CsrfToken | Who::Token) => None,
-        (Kind::Write, Who::OtherPage) => Some(403),
-        (Kind::Read | Kind::Write, Who::Gateway) => Some(403),
-        (Kind::Machine, Who::Gateway) => None,
-        (Kind::Machine, Who::Token) => Some(403),
         // No cookie counts there.
-        (Kind::Machine, Who::OwnPage | Who::CsrfToken | Who::OtherPage) => Some(401),
+        (Kind::Machine, _) if session => Some(401),
+        (Kind::Machine, Who::Token)
+        | (Kind::Write, Who::OtherPage)
+        | (Kind::Read | Kind::Write, Who::Gateway) => Some(403),
+        (Kind::Read | Kind::List | Kind::Write | Kind::Machine, _) => None,
     }
 }
 
