@@ -58,6 +58,7 @@ screenshots: ## pictures of the UI into web/screenshots/
 	$(not_yet)
 	@scripts/screenshots.sh
 
-# not yet: soak: everything. There is no soak suite in this version
-soak: ## long-running load
+# not yet: soak: hours of load; memory over time; containers. It runs for some minutes
+soak: ## load, faults and crashes at full length on a release build, with figures and limits
 	$(not_yet)
+	@scripts/soak.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a make target needs and is not there yet: scripts/setup.sh run|test|deploy|audit
+# Installs what a make target needs and is not there yet: scripts/setup.sh run|test|deploy|audit|soak
 #
 # Debian packages come from apt (as root or with sudo) and only when a command is missing; nothing
 # that apt installs here is started. Rust and Node are the two things that must be there already.
@@ -15,7 +15,8 @@ main() {
     test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients ;;
     deploy) require_rust; require_node; apt_for "${DEPLOY_NEEDS[@]}"; python_clients; deploy_tools ;;
     audit)  require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
-    *)      die "usage: scripts/setup.sh run|test|deploy|audit" ;;
+    soak)   require_rust; apt_for "${BUILD_NEEDS[@]}" "${SOAK_NEEDS[@]}" ;;
+    *)      die "usage: scripts/setup.sh run|test|deploy|audit|soak" ;;
   esac
 }
 
@@ -23,8 +24,9 @@ main() {
 BUILD_NEEDS=(gcc=gcc "g++=g++" make=make cmake=cmake pkg-config=pkg-config curl=curl)
 TEST_NEEDS=(
   '/usr/lib/postgresql/*/bin/initdb=postgresql' chromium=chromium nginx=nginx openssl=openssl
-  python3=python3 /usr/lib/python3*/ensurepip=python3-venv setpriv=util-linux ps=procps
+  python3=python3 /usr/lib/python3*/ensurepip=python3-venv setpriv=util-linux ps=procps strace=strace
 )
+SOAK_NEEDS=(nginx=nginx wrk=wrk openssl=openssl python3=python3)
 DEPLOY_NEEDS=(
   podman=podman buildah=buildah runc=runc iptables=iptables debootstrap=debootstrap curl=curl
   openssl=openssl python3=python3 /usr/lib/python3*/ensurepip=python3-venv

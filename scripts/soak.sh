@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# make soak: load, faults and crashes at full length on a release build, with figures and limits.
+#
+# SHARE=0.1 does a tenth of the counts; ROWS="3 7" picks rows; MCP_BIN names a binary that is built.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+scripts/setup.sh soak
+binary="${MCP_BIN:-}"
+if [ -z "$binary" ]; then
+  cargo build --release --locked --bin mcp </dev/null
+  binary="$(target_dir)/release/mcp"
+fi
+options=(--share "${SHARE:-1}" --json reports/soak.json)
+for row in ${ROWS:-}; do options+=(--row "$row"); done
+PYTHONDONTWRITEBYTECODE=1 exec python3 scripts/acceptance.py "$binary" "${options[@]}"
