@@ -1,5 +1,6 @@
 //! The gateway of this process.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -126,7 +127,7 @@ pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built
         gateway_token: token(base)?,
         roots,
         clock: base.clock.clone(),
-        run: random_run()?,
+        run: random_run(),
     })
     .context("REGISTRY_API_URL names a host that cannot be sent to")?;
     Ok(Built {
@@ -344,10 +345,9 @@ fn deferred(registry: &LocalRegistry) -> LocalPeer {
     })
 }
 
-fn random_run() -> anyhow::Result<u32> {
-    let mut bytes = [0; 4];
-    aws_lc_rs::rand::fill(&mut bytes)
-        .ok()
-        .context("the system gives no random bytes")?;
-    Ok(u32::from_le_bytes(bytes))
+/// Tells processes apart in request ids, nothing more: so the hasher's keys do, and the start does not
+/// wait for the cryptographic generator to gather entropy.
+fn random_run() -> u32 {
+    let seeded = RandomState::new().hash_one(std::process::id());
+    u32::try_from(seeded >> 32).unwrap_or_default()
 }
