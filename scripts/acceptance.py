@@ -26,9 +26,12 @@ def main() -> int:
     parser.add_argument("binary", type=pathlib.Path, help="the built mcp")
     parser.add_argument("--row", action="append", default=[], help="only this row; may be given several times")
     parser.add_argument("--share", type=float, default=1.0, help="share of the full counts (default 1)")
+    parser.add_argument("--gateway-binary", type=pathlib.Path, help="a build with the gateway alone, for row 7")
     parser.add_argument("--json", type=pathlib.Path, help="also write the figures to this file")
     options = parser.parse_args()
     os.environ["MCP_BIN"] = str(options.binary.resolve(strict=True))
+    if options.gateway_binary:
+        os.environ["MCP_GATEWAY_BIN"] = str(options.gateway_binary.resolve(strict=True))
 
     from figures import Figures
     import rows_crash, rows_following, rows_list, rows_process, rows_swaps, rows_visible

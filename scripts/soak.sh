@@ -10,7 +10,9 @@ binary="${MCP_BIN:-}"
 if [ -z "$binary" ]; then
   cargo build --release --locked --bin mcp </dev/null
   binary="$(target_dir)/release/mcp"
+  cargo build --release --locked --bin mcp --no-default-features --features gateway --target-dir "$(target_dir)/gateway-only" </dev/null
+  MCP_GATEWAY_BIN="$(target_dir)/gateway-only/release/mcp"
 fi
-options=(--share "${SHARE:-1}" --json reports/soak.json)
+options=(${MCP_GATEWAY_BIN:+--gateway-binary "$MCP_GATEWAY_BIN"} --share "${SHARE:-1}" --json reports/soak.json)
 for row in ${ROWS:-}; do options+=(--row "$row"); done
 PYTHONDONTWRITEBYTECODE=1 exec python3 scripts/acceptance.py "$binary" "${options[@]}"

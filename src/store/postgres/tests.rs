@@ -291,14 +291,25 @@ async fn insist(store: &dyn Store, at: &str) -> Option<Revision> {
     for _ in 0..100 {
         match add(store, at).await {
             Ok(revision) => return Some(revision),
-            Err(Error::Unavailable(_)) if paths(store).await.iter().any(|known| known == at) => {
-                return None;
-            }
+            Err(Error::Unavailable(_)) if is_stored(store, at).await => return None,
             Err(Error::Unavailable(_)) => {}
             Err(error) => panic!("{at}: {error:?}"),
         }
     }
     panic!("{at}: never available");
+}
+
+/// Whether a server is there; backends of readers are ended like all others.
+async fn is_stored(store: &dyn Store, at: &str) -> bool {
+    let look = async || store.read().await?.servers().find(&path(at)).await;
+    for _ in 0..100 {
+        match look().await {
+            Ok(found) => return found.is_some(),
+            Err(Error::Unavailable(_)) => {}
+            Err(error) => panic!("{at}: {error:?}"),
+        }
+    }
+    panic!("{at}: never readable");
 }
 
 /// Ends every backend that is at work in the schema.
