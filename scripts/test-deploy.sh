@@ -72,7 +72,7 @@ make_base() {
   debootstrap --variant=minbase --include=gcc,g++,make,cmake,pkg-config,perl,ca-certificates bookworm "$root" ${mirror:+"$mirror"} >"$WORK/debootstrap.log" 2>&1 \
     || { tail -n 20 "$WORK/debootstrap.log" >&2; return 1; }
   mkdir -p "$root/opt/rust" "$root/usr/lib/node_modules"
-  tar -C "$sysroot" --exclude=share/doc --exclude='lib/rustlib/*/bin/rust-lld' -c . | tar -C "$root/opt/rust" -x
+  tar -C "$sysroot" --exclude=share/doc -c . | tar -C "$root/opt/rust" -x
   for tool in cargo rustc; do ln -sf "/opt/rust/bin/$tool" "$root/usr/local/bin/$tool"; done
   cp -L "$(command -v node)" "$root/usr/local/bin/node"
   cp -a "$(npm root -g)/npm" "$root/usr/lib/node_modules/npm"
