@@ -104,20 +104,12 @@ pub struct Stop {
 /// # Errors
 /// Why the connection ended, where it did not end well. Worth a debug line at most: what clients do
 /// to their connections is their own affair.
-pub async fn serve<S, B>(
+pub async fn serve<S: Answers>(
     arrival: Arrival,
     limits: &ServeLimits,
     stop: &Stop,
     make_service: impl FnOnce(Arc<Connection>) -> S,
-) -> io::Result<()>
-where
-    S: HttpService<Incoming, ResBody = B> + Send,
-    S::Error: Into<BoxError>,
-    S::Future: Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+) -> io::Result<()> {
     let Arrival {
         stream,
         peer,
@@ -141,7 +133,28 @@ where
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-async fn serve_tls<S, B>(
+/// What answers on one connection.
+pub trait Answers:
+    HttpService<
+        Incoming,
+        ResBody: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+        Error: Into<BoxError>,
+        Future: Send + 'static,
+    > + Send
+{
+}
+
+impl<S> Answers for S where
+    S: HttpService<
+            Incoming,
+            ResBody: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+            Error: Into<BoxError>,
+            Future: Send + 'static,
+        > + Send
+{
+}
+
+async fn serve_tls<S: Answers>(
     io: Watched<TcpStream>,
     peer: SocketAddr,
     permit: Permit,
@@ -149,15 +162,7 @@ async fn serve_tls<S, B>(
     limits: &ServeLimits,
     stop: &Stop,
     make_service: impl FnOnce(Arc<Connection>) -> S,
-) -> io::Result<()>
-where
-    S: HttpService<Incoming, ResBody = B> + Send,
-    S::Error: Into<BoxError>,
-    S::Future: Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+) -> io::Result<()> {
     let handshake = tokio_rustls::TlsAcceptor::from(tls).accept(io);
     let stream = timeout(limits.tls_handshake, handshake)
         .await
@@ -174,22 +179,14 @@ where
     }
 }
 
-async fn serve_plain<S, B>(
+async fn serve_plain<S: Answers>(
     io: Watched<TcpStream>,
     peer: SocketAddr,
     permit: Permit,
     limits: &ServeLimits,
     stop: &Stop,
     make_service: impl FnOnce(Arc<Connection>) -> S,
-) -> io::Result<()>
-where
-    S: HttpService<Incoming, ResBody = B> + Send,
-    S::Error: Into<BoxError>,
-    S::Future: Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+) -> io::Result<()> {
     let detected = tokio::select! {
         detected = detect(io, limits.first_byte, limits.header) => detected?,
         () = stop.soft.cancelled() => return Ok(()),
@@ -241,7 +238,7 @@ async fn detect(
     }
 }
 
-async fn serve_h1<IO, S, B>(
+async fn serve_h1<IO, S>(
     connection: Arc<Connection>,
     io: IO,
     service: S,
@@ -250,10 +247,7 @@ async fn serve_h1<IO, S, B>(
 ) -> io::Result<()>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: HttpService<Incoming, ResBody = B>,
-    S::Error: Into<BoxError>,
-    B: Body + 'static,
-    B::Error: Into<BoxError>,
+    S: Answers,
 {
     let supervisor = Supervisor::new(connection, limits, false);
     let driven = http1::Builder::new()
@@ -265,7 +259,7 @@ where
     supervisor.run(driven, stop).await
 }
 
-async fn serve_h2<IO, S, B>(
+async fn serve_h2<IO, S>(
     connection: Arc<Connection>,
     io: IO,
     service: S,
@@ -274,12 +268,7 @@ async fn serve_h2<IO, S, B>(
 ) -> io::Result<()>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: HttpService<Incoming, ResBody = B>,
-    S::Error: Into<BoxError>,
-    S::Future: Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
+    S: Answers,
 {
     let supervisor = Supervisor::new(connection, limits, true);
     let driven = http2::Builder::new(TokioExecutor::new())
@@ -300,12 +289,9 @@ trait Driven: Future<Output = hyper::Result<()>> {
     fn wind_down(self: Pin<&mut Self>);
 }
 
-impl<IO, S, B> Driven for http1::UpgradeableConnection<IO, S>
+impl<IO, S> Driven for http1::UpgradeableConnection<IO, S>
 where
-    S: HttpService<Incoming, ResBody = B>,
-    S::Error: Into<BoxError>,
-    B: Body + 'static,
-    B::Error: Into<BoxError>,
+    S: Answers,
     IO: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
     fn wind_down(self: Pin<&mut Self>) {
@@ -313,14 +299,9 @@ where
     }
 }
 
-impl<IO, S, B> Driven for http2::Connection<IO, S, TokioExecutor>
+impl<IO, S> Driven for http2::Connection<IO, S, TokioExecutor>
 where
-    S: HttpService<Incoming, ResBody = B>,
-    S::Error: Into<BoxError>,
-    S::Future: Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
+    S: Answers,
     IO: hyper::rt::Read + hyper::rt::Write + Unpin,
 {
     fn wind_down(self: Pin<&mut Self>) {
