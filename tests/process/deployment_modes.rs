@@ -1,4 +1,4 @@
-//! The cases that the founding document names for its deployment modes.
+//! Deployment modes: the cases that their users know, under the names they know.
 
 use serde_json::json;
 
