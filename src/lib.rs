@@ -10,7 +10,7 @@
 //! | 4 | [`store`] | the registry's database | domain, config, telemetry |
 //! | 4 | [`catalog`] | the seam: snapshots from registry to gateway | domain, protocol, config, telemetry, net |
 //! | 4 | [`auth`] | who is calling and may they | domain, config, telemetry, net |
-//! | 5 | [`http`] | the shared web edge: problems, limits, request ids | domain, config, telemetry, auth |
+//! | 5 | [`http`] | the shared web edge: connections, problems, limits, request ids | domain, config, telemetry, net, auth |
 //! | 6 | [`registry`] | control plane | all above |
 //! | 6 | [`gateway`] | data plane | all above but store |
 //! | 6 | [`examples`] | example MCP servers | protocol, config, telemetry, net |
