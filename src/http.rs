@@ -16,6 +16,7 @@ pub mod leftover;
 pub mod problem;
 pub mod query;
 pub mod serve;
+pub mod unwind;
 
 pub use edge::{Edge, Guard, Peer};
 pub use problem::Problem;

@@ -1,8 +1,6 @@
 //! From start to stop: signals, tasks that must not die silently, the two steps of an end.
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::http::serve::Stop;
+use crate::http::unwind::caught;
 use crate::telemetry::metrics::TASK_RESTARTS_TOTAL;
 
 /// Owns everything that runs in the background of the control runtime.
@@ -106,19 +105,6 @@ impl Lifecycle {
         });
         Ok(())
     }
-}
-
-/// A future whose panic is a value.
-async fn caught<F: Future>(future: F) -> Result<F::Output, ()> {
-    let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|context| {
-        match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(_) => Poll::Ready(Err(())),
-        }
-    })
-    .await
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

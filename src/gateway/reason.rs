@@ -5,6 +5,8 @@
 
 use http::StatusCode;
 
+use crate::protocol::error;
+
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident = $status:ident, $code:expr, $label:literal, $message:literal;)*) => {
         /// Why the gateway itself answered.
@@ -45,9 +47,9 @@ reasons! {
     /// A header that must be single comes twice, or has a forbidden name.
     BadHeader = BAD_REQUEST, 4003, "bad_header", "a header field is malformed, forbidden or repeated";
     /// Not JSON-RPC.
-    BadMessage = BAD_REQUEST, -32700, "bad_message", "the body is not a valid JSON-RPC message";
+    BadMessage = BAD_REQUEST, error::PARSE_ERROR, "bad_message", "the body is not a valid JSON-RPC message";
     /// `Mcp-Method` or `Mcp-Name` differ from the body, or come twice.
-    HeaderMismatch = BAD_REQUEST, -32020, "header_mismatch", "the Mcp-* headers do not match the body";
+    HeaderMismatch = BAD_REQUEST, error::HEADER_MISMATCH, "header_mismatch", "the Mcp-* headers do not match the body";
     /// No or no valid token.
     Unauthenticated = UNAUTHORIZED, 4010, "unauthenticated", "a valid bearer token is needed";
     /// The policy says no.

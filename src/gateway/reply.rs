@@ -8,6 +8,7 @@ use super::account::RequestId;
 use super::body::ResponseBody;
 use super::reason::Reason;
 use super::respond;
+use crate::protocol::error::ErrorBody;
 
 /// What an answer of ours depends on.
 #[derive(Debug, Default)]
@@ -73,15 +74,11 @@ fn add_hints(headers: &mut HeaderMap, reason: Reason, context: &ReplyContext) {
 }
 
 fn rpc_body(reason: Reason, context: &ReplyContext, id: RequestId) -> Bytes {
-    let rpc_id = context.rpc_id.as_deref().unwrap_or("null");
-    // The id is JSON as the client wrote it, already parsed; the rest holds nothing to escape.
-    format!(
-        r#"{{"jsonrpc":"2.0","id":{rpc_id},"error":{{"code":{},"message":"{}","data":{{"reason":"{}","request_id":"{id}"}}}}}}"#,
-        reason.code(),
-        reason.message(),
-        reason.label(),
-    )
-    .into()
+    ErrorBody::new(reason.code(), reason.message())
+        .id(context.rpc_id.as_deref())
+        .data("reason", reason.label())
+        .request_id(&id.to_string())
+        .to_bytes()
 }
 
 /// RFC 9457.

@@ -2,9 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::task::Poll;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -17,6 +15,7 @@ use super::reply::{self, ReplyContext};
 use super::shared::Gateway;
 use super::upstream::Pool;
 use crate::http::connection::Connection;
+use crate::http::unwind::caught;
 
 /// The service of one client connection.
 pub fn make(
@@ -45,15 +44,7 @@ async fn unwound(
     answer: impl Future<Output = Response<ResponseBody>>,
     gateway: &Gateway,
 ) -> Response<ResponseBody> {
-    let mut answer = std::pin::pin!(answer);
-    let polled = std::future::poll_fn(|context| {
-        match std::panic::catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
-            Err(_) => Poll::Ready(None),
-        }
-    });
-    if let Some(response) = polled.await {
+    if let Ok(response) = caught(answer).await {
         return response;
     }
     metrics::counter!("mcp_gateway_refused_total", "reason" => Reason::Internal.label())

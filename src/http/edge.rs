@@ -6,11 +6,8 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
-use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
 
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -21,6 +18,7 @@ use ipnet::IpNet;
 
 use super::host::{HostRules, host_name};
 use super::problem::Problem;
+use super::unwind::caught;
 use crate::auth::gateway_token::GatewayTokens;
 use crate::config::HttpConfig;
 
@@ -199,7 +197,11 @@ pub async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: 
         }
     };
     request.extensions_mut().insert(facts.clone());
-    let response = caught(next.run(request), &facts.request_id).await;
+    // A handler's panic must not take the connection's other requests with it.
+    let response = caught(next.run(request)).await.unwrap_or_else(|_| {
+        tracing::error!(request.id = &*facts.request_id, "a handler panicked");
+        Problem::internal().into_response()
+    });
     finish(
         response,
         &method,
@@ -207,19 +209,6 @@ pub async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: 
         facts.https,
         &facts.host,
     )
-}
-
-/// A handler's panic must not take the connection's other requests with it.
-async fn caught(run: impl Future<Output = Response>, request_id: &str) -> Response {
-    let mut run = pin!(run);
-    std::future::poll_fn(|context| {
-        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context)));
-        polled.unwrap_or_else(|_| {
-            tracing::error!(request.id = request_id, "a handler panicked");
-            Poll::Ready(Problem::internal().into_response())
-        })
-    })
-    .await
 }
 
 fn finish(
