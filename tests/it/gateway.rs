@@ -6,6 +6,7 @@ mod admission;
 mod bodies;
 mod client;
 mod drain;
+mod frames;
 mod identity;
 mod legacy;
 mod limits;
