@@ -98,7 +98,12 @@ struct Stream {
 impl Stream {
     async fn open(front: &Front, target: &str, token: &str) -> Self {
         let mut client = Client::plain(front.plain).await;
-        let fields = [("accept", "text/event-stream"), ("authorization", token)];
+        let fields = [
+            ("accept", "text/event-stream"),
+            ("authorization", token),
+            // As browsers do that reconnect on their own.
+            ("last-event-id", "7"),
+        ];
         client.send("GET", target, &fields, b"").await.unwrap();
         let head = client.head().await;
         assert_eq!(head.word(1), "200", "{head:?}");
@@ -189,6 +194,9 @@ async fn a_server_without_another_endpoint_streams_at_its_own_path_too() {
         assert!(endpoint.starts_with("/team/a/message?s="), "{endpoint}");
         assert_eq!(post_as(&front, &endpoint, &token, LIST).await.status(), 202);
         assert_eq!(stream.message().await, LIST, "{target}");
+    }
+    for call in legacy.upstream.calls() {
+        assert_eq!(call.head.one("last-event-id"), None);
     }
 }
 
