@@ -16,7 +16,7 @@ pub mod explain;
 mod rules;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -7,6 +7,7 @@ mod auth;
 mod caller;
 mod gateway;
 mod openapi;
+mod policy;
 mod reply;
 mod routes;
 mod servers;

@@ -16,6 +16,9 @@ pub enum Error {
     /// Somebody else changed it since the caller read it.
     #[error("the server at {0} was changed in the meantime")]
     Stale(ServerPath),
+    /// Somebody else changed the policy since the caller read it.
+    #[error("the policy was changed in the meantime")]
+    StalePolicy,
     /// The definition has mistakes.
     #[error("the definition has {} mistakes", .0.len())]
     Invalid(Vec<FieldError>),

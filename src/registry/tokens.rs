@@ -32,7 +32,7 @@ pub(super) struct Made {
 }
 
 impl Registry {
-    /// Makes a token. It has at most the scopes of the caller and ends no later than the token
+    /// Makes a token. It has at most the scopes of the caller, or for admins of the policy, and ends no later than the token
     /// that the caller shows.
     pub(super) async fn make_token(
         &self,
@@ -40,14 +40,18 @@ impl Registry {
         caller: &Principal,
         request: Request,
     ) -> Result<Made, Error> {
+        let policy = &self.view().access.policy;
+        let own = policy.scopes_of(caller);
         let scopes: Vec<String> = match request.scopes {
-            None => caller.scopes.iter().map(ToString::to_string).collect(),
+            None => own.iter().map(ToString::to_string).collect(),
             Some(scopes) => scopes.into_iter().collect(),
         };
-        if let Some(foreign) = scopes
-            .iter()
-            .find(|scope| !caller.scopes.contains(scope.as_str()))
-        {
+        // Who may write the policy may hand out each of its scopes.
+        let is_admin = policy.is_admin(caller);
+        if let Some(foreign) = scopes.iter().find(|scope| {
+            let named = is_admin && policy.rules().scopes.contains_key(*scope);
+            !named && !own.contains(scope.as_str())
+        }) {
             return Err(Error::Scope(foreign.clone()));
         }
         let now = self.0.clock.now();

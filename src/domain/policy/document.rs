@@ -117,7 +117,12 @@ fn own_scope(reader: &mut Reader, at: &str, name: &str, value: &Value) -> ScopeR
     let Some(map) = reader.object(at, Some(value)) else {
         return ScopeRules::default();
     };
-    reader.only_known(at, map, &["servers", "ui_permissions", "agents", "admin"], &[]);
+    reader.only_known(
+        at,
+        map,
+        &["servers", "ui_permissions", "agents", "admin"],
+        &[],
+    );
     let mut scope = ScopeRules::default();
     let servers_at = below(at, "servers");
     for (index, item) in reader.items(&servers_at, map.get("servers")) {
@@ -136,7 +141,13 @@ fn own_scope(reader: &mut Reader, at: &str, name: &str, value: &Value) -> ScopeR
         }
     }
     let ui_at = below(at, "ui_permissions");
-    permissions(reader, &ui_at, map.get("ui_permissions"), &mut scope.ui, false);
+    permissions(
+        reader,
+        &ui_at,
+        map.get("ui_permissions"),
+        &mut scope.ui,
+        false,
+    );
     scope.agents = agents(reader, &below(at, "agents"), map.get("agents"));
     scope.admin = reader.flag(&below(at, "admin"), map.get("admin")) == Some(true);
     if name == ADMIN_SCOPE && !scope.admin {
@@ -224,8 +235,7 @@ fn permissions(
 
 /// Permissions of the existing system for what is not a server.
 fn is_foreign_permission(name: &str) -> bool {
-    name == "change_lifecycle_status"
-        || FOREIGN_OBJECTS.iter().any(|object| name.ends_with(object))
+    name == "change_lifecycle_status" || FOREIGN_OBJECTS.iter().any(|object| name.ends_with(object))
 }
 
 fn manages_every_server(ui: &BTreeMap<String, Names>) -> bool {
@@ -277,7 +287,8 @@ const FOREIGN_OBJECTS: &[&str] = &[
 /// The other scope of administrators in existing files.
 const EXISTING_ADMINS: &str = "registry-admins";
 const ADMIN_NOTE: &str = "administers this registry, because it may manage every server; add admin: false beside its permissions to keep it to servers";
-const ALWAYS_ADMIN: &str = "must be true: this scope is the way back in for the local administrator";
+const ALWAYS_ADMIN: &str =
+    "must be true: this scope is the way back in for the local administrator";
 const NO_SCOPE: &str = "names a scope that is not here, so it gives nothing";
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ impl From<Error> for Problem {
             Error::NoServer(_) | Error::NoToken => Self::not_found(text),
             Error::Exists(_) => Self::new(StatusCode::CONFLICT)
                 .detail(format!("{text}; change it with PUT or PATCH")),
-            Error::Stale(_) => Self::new(StatusCode::PRECONDITION_FAILED)
+            Error::Stale(_) | Error::StalePolicy => Self::new(StatusCode::PRECONDITION_FAILED)
                 .detail(format!("{text}; read it again and repeat the change")),
             Error::Invalid(errors) => Self::validation(errors),
             Error::Scope(_) => Self::forbidden(text),

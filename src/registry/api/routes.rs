@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::super::Registry;
 use super::system::description::{Description, description};
-use super::{auth, gateway, openapi, servers, system, tokens};
+use super::{auth, gateway, openapi, policy, servers, system, tokens};
 use crate::http::host::HostRules;
 use crate::http::{Guard, Problem, edge};
 
@@ -64,6 +64,7 @@ pub(super) fn operations() -> OpenApiRouter<Registry> {
         .routes(routes!(tokens::list::list))
         .routes(routes!(tokens::generate::generate))
         .routes(routes!(tokens::revoke::revoke))
+        .routes(routes!(policy::read::read, policy::replace::replace))
         .merge(watch())
         .routes(routes!(gateway::report::report))
         .routes(routes!(gateway::events::events))

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use sqlx::Executor as _;
 use sqlx::migrate::{MigrateError, Migration, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::Executor as _;
 
 use super::Channel;
 use super::connection::{Work, classify};

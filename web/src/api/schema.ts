@@ -166,6 +166,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The policy. With `Accept: application/yaml` as the text of a `scopes.yml`. */
+        get: operations["read_policy"];
+        /**
+         * Replaces the policy: as JSON, or as the text of a `scopes.yml` with the type `application/yaml`.
+         * @description The answer is given when gateways decide by it. What a `scopes.yml` holds that is not known here
+         *     is left out and named under `warnings`; in JSON it is a mistake.
+         */
+        put: operations["replace_policy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/servers": {
         parameters: {
             query?: never;
@@ -299,6 +321,13 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A rule for agents. */
+        AgentDocument: {
+            /** @description Such as `list_agents`. */
+            action: string;
+            /** @description Paths of agents. */
+            resources: string[];
+        };
         /** @description One mistake in a written definition. */
         FieldError: {
             /** @description JSON pointer (RFC 6901) to the value. */
@@ -354,6 +383,37 @@ export interface components {
             scopes: string[];
             username: string;
         };
+        /**
+         * @description Who may do what. In lists of names, `*` is every one; methods, tools and permissions may also be
+         *     `all`.
+         */
+        PolicyDocument: {
+            /**
+             * @description The scopes of each group of the identity provider. The group `anonymous` is that of callers
+             *     without a credential.
+             */
+            group_mappings?: {
+                [key: string]: string[];
+            };
+            /** @description What each scope allows. A scope that is not here allows nothing. */
+            scopes: {
+                [key: string]: components["schemas"]["ScopeDocument"];
+            };
+            /**
+             * Format: date-time
+             * @description When it was last written.
+             */
+            readonly updated_at: string | null;
+            /** @description By whom. */
+            readonly updated_by: string | null;
+            /**
+             * Format: int64
+             * @description How often it was written; 0 is the embedded default.
+             */
+            readonly version: number;
+            /** @description What was left out of a written text, or may surprise. */
+            warnings: components["schemas"]["FieldError"][];
+        };
         /** @description One problem. As a response it is rendered by [`super::edge::guard`], which knows the request id. */
         Problem: {
             /** @description What was wrong with this request and what to do. */
@@ -395,6 +455,45 @@ export interface components {
             mode: string;
             ui: components["schemas"]["UiConfig"];
             version: string;
+        };
+        /** @description What is allowed at some servers. */
+        RuleDocument: {
+            /**
+             * @description JSON-RPC methods.
+             * @example [
+             *       "initialize",
+             *       "tools/list",
+             *       "tools/call"
+             *     ]
+             */
+            methods: string[];
+            /**
+             * @description Paths, slashes at their ends do not matter.
+             * @example [
+             *       "currenttime"
+             *     ]
+             */
+            servers: string[];
+            /**
+             * @description What `tools/call` may name.
+             * @example [
+             *       "*"
+             *     ]
+             */
+            tools?: string[];
+        };
+        /** @description What one scope allows. */
+        ScopeDocument: {
+            /** @description May read and change everything in the registry. */
+            admin?: boolean;
+            /** @description Rules for agents, kept as they are. */
+            agents?: components["schemas"]["AgentDocument"][];
+            /** @description MCP traffic. */
+            servers?: components["schemas"]["RuleDocument"][];
+            /** @description The registry's API: servers by permission, such as `list_service`. */
+            ui_permissions?: {
+                [key: string]: string[];
+            };
         };
         /**
          * @description What somebody writes to register an MCP server. Read-only fields of a server may be there too and
@@ -929,6 +1028,105 @@ export interface operations {
             };
             /** @description the caller is no admin */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the policy in force */
+            200: {
+                headers: {
+                    /** @description for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyDocument"];
+                    "application/yaml": string;
+                };
+            };
+            /** @description the caller is no admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replace_policy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the ETag that was read; another one is 412 */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyDocument"];
+                "application/yaml": string;
+            };
+        };
+        responses: {
+            /** @description the policy as stored */
+            200: {
+                headers: {
+                    /** @description for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyDocument"];
+                    "application/yaml": string;
+                };
+            };
+            /** @description neither JSON nor YAML */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the caller is no admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the policy has mistakes */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -111,7 +111,11 @@ impl Reader {
                 items.iter().enumerate().collect()
             }
             Some(Value::Array(_)) => {
-                self.wrong(at, &Value::from("(long list)"), "must have at most 10000 items");
+                self.wrong(
+                    at,
+                    &Value::from("(long list)"),
+                    "must have at most 10000 items",
+                );
                 Vec::new()
             }
             Some(other) => {
@@ -145,7 +149,11 @@ impl Reader {
     pub(super) fn names(&mut self, at: &str, value: Option<&Value>) -> Names {
         if let Some(Value::String(text)) = value {
             if !EVERY.contains(&text.as_str()) {
-                self.wrong(at, &Value::from(text.as_str()), "must be a list of names, or \"*\"");
+                self.wrong(
+                    at,
+                    &Value::from(text.as_str()),
+                    "must be a list of names, or \"*\"",
+                );
             }
             return Names::All;
         }
@@ -235,8 +243,7 @@ fn is_line(text: &str) -> bool {
 
 const EVERY: &[&str] = &["*", "all"];
 const SERVER_RULE: &str = "must be a server's path such as fininfo, or \"*\"";
-const SCOPE_RULE: &str =
-    "must be 1 to 200 printable ASCII characters without space, quote and backslash, and neither UI-Scopes nor group_mappings";
+const SCOPE_RULE: &str = "must be 1 to 200 printable ASCII characters without space, quote and backslash, and neither UI-Scopes nor group_mappings";
 const TEXT_RULE: &str = "must be a text of 1 to 500 characters without control characters";
 const MAX_NAME: usize = 201;
 const MAX_TEXT: usize = 500;
