@@ -98,34 +98,25 @@ impl Policy {
         self.0.table.permits_all(caller, permission)
     }
 
+    /// The servers that the caller has the permission for.
+    pub fn permitted(&self, caller: &Principal, permission: Permission) -> Names {
+        self.0.table.permitted_to(caller, permission)
+    }
+
     /// Whether there may be a server that the caller has the permission for.
     pub fn permits_some(&self, caller: &Principal, permission: Permission) -> bool {
         self.0.table.permits_some(caller, permission)
     }
 
-    /// The caller's scopes, those of their groups included where groups count.
+    /// The caller's scopes, those of their groups included. A credential for which somebody chose
+    /// scopes names no groups: they would bring all the others back.
     pub fn scopes_of(&self, caller: &Principal) -> BTreeSet<Arc<str>> {
         let mut scopes = caller.scopes.clone();
-        for group in counted_groups(caller) {
+        for group in &caller.groups {
             let mapped = self.0.rules.groups.get(&**group).into_iter().flatten();
             scopes.extend(mapped.map(|scope| Arc::from(scope.as_str())));
         }
         scopes
-    }
-}
-
-/// The groups whose scopes the caller has.
-fn counted_groups(caller: &Principal) -> impl Iterator<Item = &Arc<str>> {
-    let counted = !scopes_are_chosen(caller.method);
-    caller.groups.iter().filter(move |_| counted)
-}
-
-/// Whether the credential lists its scopes, so that its holder's groups give no more: a token with
-/// few scopes must not have all of its maker's.
-const fn scopes_are_chosen(method: AuthMethod) -> bool {
-    match method {
-        AuthMethod::Token => true,
-        AuthMethod::Session | AuthMethod::Anonymous => false,
     }
 }
 

@@ -42,9 +42,13 @@ impl Registry {
     ) -> Result<Made, Error> {
         let policy = &self.view().access.policy;
         let own = policy.scopes_of(caller);
-        let scopes: Vec<String> = match request.scopes {
-            None => own.iter().map(ToString::to_string).collect(),
-            Some(scopes) => scopes.into_iter().collect(),
+        // A choice of scopes leaves the groups out: they would bring all the others back.
+        let (scopes, groups): (Vec<String>, Vec<String>) = match request.scopes {
+            None => (
+                own.iter().map(ToString::to_string).collect(),
+                caller.groups.iter().map(ToString::to_string).collect(),
+            ),
+            Some(scopes) => (scopes.into_iter().collect(), Vec::new()),
         };
         // Who may write the policy may hand out each of its scopes.
         let is_admin = policy.is_admin(caller);
@@ -65,7 +69,6 @@ impl Registry {
             expires_at: caller.expires_at.map_or(end, |own| own.min(end)),
             revoked_at: None,
         };
-        let groups: Vec<String> = caller.groups.iter().map(ToString::to_string).collect();
         let token = self
             .0
             .keys

@@ -148,6 +148,12 @@ impl Permission {
     }
 }
 
+impl std::fmt::Display for Permission {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
 /// Opens a session.
 pub(super) const INITIALIZE: &str = "initialize";
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::rules::{INITIALIZE, Names, PART_OF_A_SESSION, Permission, Rules, ServerRule};
-use super::{ADMIN_SCOPE, Action, Principal, counted_groups};
+use super::{ADMIN_SCOPE, Action, Principal};
 
 type Map<K, V> = HashMap<K, V, RandomState>;
 
@@ -132,6 +132,16 @@ impl Table {
             || permitted.only.values().any(|scopes| scopes.meets(&held))
     }
 
+    pub(super) fn permitted_to(&self, caller: &Principal, permission: Permission) -> Names {
+        if self.permits_all(caller, permission) {
+            return Names::All;
+        }
+        let held = self.held(caller);
+        let named = self.permitted(permission).only.iter();
+        let mine = named.filter(|(_, scopes)| scopes.meets(&held));
+        Names::Only(mine.map(|(id, _)| String::from(&**id)).collect())
+    }
+
     fn permitted(&self, permission: Permission) -> &Permitted {
         // In the order of `Permission::ALL`.
         let [list, register, modify, toggle, delete, health_check] = &self.permissions;
@@ -164,7 +174,9 @@ impl Table {
             .iter()
             .filter_map(|scope| self.scopes.get(&**scope))
             .any(|id| has(*id))
-            || counted_groups(caller)
+            || caller
+                .groups
+                .iter()
                 .filter_map(|group| self.groups.get(&**group))
                 .any(|scopes| sets.iter().any(|set| set.meets(scopes)))
     }
@@ -174,7 +186,7 @@ impl Table {
         let mut held: ScopeSet = own
             .filter_map(|scope| self.scopes.get(&**scope).copied())
             .collect();
-        for group in counted_groups(caller) {
+        for group in &caller.groups {
             if let Some(scopes) = self.groups.get(&**group) {
                 held.extend(scopes);
             }

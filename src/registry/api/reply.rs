@@ -21,7 +21,9 @@ impl From<Error> for Problem {
             Error::Stale(_) | Error::StalePolicy => Self::new(StatusCode::PRECONDITION_FAILED)
                 .detail(format!("{text}; read it again and repeat the change")),
             Error::Invalid(errors) => Self::validation(errors),
-            Error::Scope(_) => Self::forbidden(text),
+            Error::Scope(_) | Error::NotPermitted(..) | Error::AdminOnly(_) => {
+                Self::forbidden(text)
+            }
             Error::TooManyTokens(_) => Self::later(StatusCode::TOO_MANY_REQUESTS, 600, text),
             Error::Login => Self::unauthorized(text),
             Error::TooManyLogins(seconds) => {

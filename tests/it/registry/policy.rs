@@ -1,5 +1,8 @@
 //! The policy over the API and from a file: what is written is in force at once.
 
+mod matrix;
+mod permissions;
+
 use axum::http::Method;
 use mcp::domain::path::ServerPath;
 use mcp::domain::policy::{Action, Policy};
