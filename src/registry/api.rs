@@ -5,6 +5,7 @@
 
 mod auth;
 mod caller;
+mod explain;
 mod gateway;
 mod openapi;
 mod policy;

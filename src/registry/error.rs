@@ -20,8 +20,13 @@ pub enum Error {
     /// None of the caller's scopes has the permission for the server.
     #[error("none of your scopes has {0} for {1}")]
     NotPermitted(Permission, ServerPath),
-    /// A field that only admins may set.
-    #[error("only an admin may set {0}")]
+    /// There is no such user.
+    #[error(
+        "the registry does not know the user {0:?}; say which groups and scopes their token names"
+    )]
+    NoUser(String),
+    /// Something that only admins may do.
+    #[error("only an admin may {0}")]
     AdminOnly(&'static str),
     /// Somebody else changed the policy since the caller read it.
     #[error("the policy was changed in the meantime")]

@@ -5,12 +5,14 @@
 //! with [`Registry::replace_policy`]; [`yaml`] reads and writes the text of `scopes.yml`, `import`
 //! takes over the file of an existing installation.
 
+mod explain;
 mod grants;
 mod import;
 pub mod yaml;
 
 use async_trait::async_trait;
 
+pub(super) use self::explain::{Answer, Question, Who, Wish};
 pub(super) use self::grants::Grants;
 use super::change::{Actor, Effect, Work};
 use super::{Error, Registry};

@@ -36,7 +36,7 @@ impl Registry {
             .definition;
         grants.need(Permission::Register, &definition.path)?;
         if definition.public && !grants.is_admin() {
-            return Err(Error::AdminOnly("public"));
+            return Err(Error::AdminOnly("make a server public"));
         }
         if definition.enabled && !grants.may(Permission::Toggle, &definition.path) {
             if body.get("enabled").is_some() {
@@ -211,7 +211,7 @@ impl Change {
             self.grants.need(Permission::Modify, &self.path)?;
         }
         if after.public && !before.public && !self.grants.is_admin() {
-            return Err(Error::AdminOnly("public"));
+            return Err(Error::AdminOnly("make a server public"));
         }
         Ok(())
     }

@@ -250,7 +250,7 @@ pub(super) fn any_rules() -> impl Strategy<Value = Rules> {
     (scopes, groups).prop_map(|(scopes, groups)| Rules { scopes, groups })
 }
 
-fn any_caller() -> impl Strategy<Value = Principal> {
+pub(super) fn any_caller() -> impl Strategy<Value = Principal> {
     (
         prop::sample::subsequence(SCOPES, 0..=SCOPES.len()),
         prop::sample::subsequence(GROUPS, 0..=GROUPS.len()),
@@ -283,7 +283,7 @@ fn by_reading(
     })
 }
 
-fn every_question() -> impl Iterator<Item = (ServerPath, Action<'static>)> {
+pub(super) fn every_question() -> impl Iterator<Item = (ServerPath, Action<'static>)> {
     let servers = SERVERS.iter().chain(&["unnamed"]).map(|id| path(id));
     servers.flat_map(|server| {
         let methods = METHODS.iter().chain(&["ping", "unnamed"]);

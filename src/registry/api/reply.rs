@@ -15,7 +15,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let text = error.to_string();
         match error {
-            Error::NoServer(_) | Error::NoToken => Self::not_found(text),
+            Error::NoServer(_) | Error::NoToken | Error::NoUser(_) => Self::not_found(text),
             Error::Exists(_) => Self::new(StatusCode::CONFLICT)
                 .detail(format!("{text}; change it with PUT or PATCH")),
             Error::Stale(_) | Error::StalePolicy => Self::new(StatusCode::PRECONDITION_FAILED)

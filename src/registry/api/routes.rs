@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::super::Registry;
 use super::caller::declared::declare;
 use super::system::description::{Description, description};
-use super::{auth, gateway, openapi, policy, servers, system, tokens};
+use super::{auth, explain, gateway, openapi, policy, servers, system, tokens};
 use crate::http::host::HostRules;
 use crate::http::{Guard, Problem, edge};
 
@@ -75,6 +75,7 @@ pub(super) fn operations() -> OpenApiRouter<Registry> {
         .routes(operation!(tokens::revoke::revoke))
         .routes(operation!(policy::read::read))
         .routes(operation!(policy::replace::replace))
+        .routes(operation!(explain::explain))
         .merge(watch())
         .routes(operation!(gateway::report::report))
         .routes(operation!(gateway::events::events))

@@ -1,5 +1,6 @@
 //! The policy over the API and from a file: what is written is in force at once.
 
+mod explained;
 mod matrix;
 mod permissions;
 
