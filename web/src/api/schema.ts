@@ -92,6 +92,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why somebody may use a server, or may not.
+         * @description Without `method` and `tool`: whether they may use it at all. Everybody may ask of themselves,
+         *     admins of anybody. For users that only an identity provider knows, say which groups and scopes
+         *     their token names.
+         */
+        get: operations["explain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/gateway/events": {
         parameters: {
             query?: never;
@@ -205,7 +227,8 @@ export interface paths {
         /**
          * Adds a server.
          * @description The answer is given when gateways route it. The short form `{"name", "port", "enabled"}` is
-         *     enough.
+         *     enough. Who may register a server but not enable it leaves `enabled` out, or writes false; then
+         *     it starts disabled.
          */
         post: operations["create_server"];
         delete?: never;
@@ -328,6 +351,46 @@ export interface components {
             /** @description Paths of agents. */
             resources: string[];
         };
+        /** @description A verdict and what gave or withheld it. */
+        Explained: {
+            /** @description As the gateway decides. */
+            allowed: boolean;
+            /** @description Scopes that would allow it, for admins. */
+            remedies: components["schemas"]["ExplainedRemedy"][];
+            /** @description The user's scopes, and their rules for the server. */
+            scopes: components["schemas"]["ExplainedScope"][];
+            server: string;
+            /** @description The whole of it in a sentence. */
+            summary: string;
+            /** @description What the user may do with the server in the registry. */
+            ui_permissions: {
+                [key: string]: boolean;
+            };
+            user: string;
+        };
+        /** @description A scope that would do. */
+        ExplainedRemedy: {
+            /** @description The groups that have it. */
+            groups: string[];
+            scope: string;
+        };
+        /** @description A rule that applies to the server. */
+        ExplainedRule: {
+            allows: boolean;
+            /** @description Its place among the scope's rules, from 1. */
+            number: number;
+            /** @description In words. */
+            says: string;
+        };
+        /** @description A scope of the user. */
+        ExplainedScope: {
+            /** @description The groups it comes from; none where the credential itself names it. */
+            groups: string[];
+            /** @description Whether the policy has it. */
+            known: boolean;
+            name: string;
+            rules: components["schemas"]["ExplainedRule"][];
+        };
         /** @description One mistake in a written definition. */
         FieldError: {
             /** @description JSON pointer (RFC 6901) to the value. */
@@ -374,6 +437,7 @@ export interface components {
         Me: {
             /** @description `local`, or `token`. */
             auth_method: string;
+            /** @description For some servers, at least. */
             can_modify_servers: boolean;
             /** @description For `X-CSRF-Token`; empty without a session. */
             csrf_token: string;
@@ -381,6 +445,10 @@ export interface components {
             is_admin: boolean;
             provider: string;
             scopes: string[];
+            /** @description Servers (paths without leading slash, or `all`) by what the caller may do with them. */
+            ui_permissions: {
+                [key: string]: string[];
+            };
             username: string;
         };
         /**
@@ -917,6 +985,66 @@ export interface operations {
             };
         };
     };
+    explain: {
+        parameters: {
+            query: {
+                /** @description the server's path */
+                server: string;
+                /** @description name of a local user, or anonymous; absent: the caller */
+                user?: string;
+                /** @description a tool to be called */
+                tool?: string;
+                /** @description a JSON-RPC method; tools/call where a tool is given */
+                method?: string;
+                /** @description groups that the user's token names, separated by commas; admins only */
+                groups?: string;
+                /** @description scopes that it names, separated by commas; admins only */
+                scopes?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the verdict */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explained"];
+                };
+            };
+            /** @description a parameter is missing or wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description another user, without being an admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such user; or no such server for the caller */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     gateway_events: {
         parameters: {
             query?: never;
@@ -1222,6 +1350,15 @@ export interface operations {
                     "application/json": components["schemas"]["ServerInfo"];
                 };
             };
+            /** @description register_service for this path is missing, or toggle_service with enabled, or the right of an admin with public */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description there is already a server at this path */
             409: {
                 headers: {
@@ -1306,6 +1443,15 @@ export interface operations {
                     "application/json": components["schemas"]["ServerInfo"];
                 };
             };
+            /** @description modify_service is missing, or toggle_service for enabled, or the right of an admin for public */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description there is no such server */
             404: {
                 headers: {
@@ -1357,6 +1503,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description delete_service is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description there is no such server */
             404: {
                 headers: {
@@ -1405,6 +1560,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ServerInfo"];
+                };
+            };
+            /** @description modify_service is missing, or toggle_service for enabled, or the right of an admin for public */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description there is no such server */
