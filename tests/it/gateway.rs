@@ -3,11 +3,15 @@
 //! `upstream` and `client` are the two ends; each other module holds one family of claims.
 
 mod admission;
+mod backpressure;
 mod bodies;
+mod cancel;
 mod client;
 mod drain;
+mod h2_upstream;
 mod identity;
 mod limits;
+mod resume;
 mod routing;
 mod secure;
 mod slowness;

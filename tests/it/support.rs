@@ -6,7 +6,11 @@ pub(crate) mod app;
 #[cfg(feature = "registry")]
 pub(crate) mod call;
 #[cfg(feature = "gateway")]
+pub(crate) mod frames;
+#[cfg(feature = "gateway")]
 pub(crate) mod front;
+#[cfg(feature = "gateway")]
+pub(crate) mod noise;
 #[cfg(feature = "examples")]
 pub(crate) mod upstream;
 
