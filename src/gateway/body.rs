@@ -121,6 +121,8 @@ pub struct Relay {
     pub guard: Option<StreamGuard>,
     /// Written when the body is done with, however that comes about.
     pub record: Option<Box<Record>>,
+    /// Why the upstream broke off, once it did.
+    pub broken: Option<Error>,
 }
 
 impl Relay {
@@ -131,11 +133,14 @@ impl Relay {
             // An event stream has no end of its own; its client resumes or reconnects.
             return Poll::Ready(None);
         }
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         if let Some(record) = &self.record {
             record.busy.asked_for_more();
         }
         let polled = ready!(poll_data(&mut self.incoming, &mut self.timer, context));
-        match &polled {
+        match polled {
             Some(Ok(frame)) => {
                 if let (Some(record), Some(data)) = (&mut self.record, frame.data_ref()) {
                     record.bytes_out += data.len() as u64;
@@ -144,16 +149,30 @@ impl Relay {
                 if self.incoming.is_end_stream() {
                     self.finish();
                 }
+                Poll::Ready(Some(Ok(frame)))
             }
-            Some(Err(error)) => {
-                if let Some(record) = &mut self.record {
-                    record.broken = true;
-                }
-                tracing::debug!(%error, "answer cut off");
+            Some(Err(error)) => self.break_off(error, context),
+            None => {
+                self.finish();
+                Poll::Ready(None)
             }
-            None => self.finish(),
         }
-        Poll::Ready(polled)
+    }
+
+    /// Lets what came before go out first: at an error hyper drops what it has not written yet, the
+    /// answer's head included.
+    fn break_off(
+        &mut self,
+        error: Error,
+        context: &Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(record) = &mut self.record {
+            record.broken = true;
+        }
+        tracing::debug!(%error, "answer cut off");
+        self.broken = Some(error);
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn finish(&mut self) {

@@ -288,6 +288,7 @@ pub fn pass_on(
             timer,
             guard,
             record: Some(exchange.record),
+            broken: None,
         }))
     };
     let mut passed = Response::new(body);

@@ -184,7 +184,10 @@ async fn a_server_hears_promptly_that_nobody_waits_and_nothing_else() {
                 for request in REQUESTS {
                     ask_and_leave(&front, leaving, target, request, &mut told).await;
                     asked += 1;
-                    let case = format!("{target} {leaving:?} {} {:?}", request.method, request.fields);
+                    let case = format!(
+                        "{target} {leaving:?} {} {:?}",
+                        request.method, request.fields
+                    );
                     let heard = timeout(PROMPTLY, told.recv()).await;
                     let expected = if is_h2_server {
                         Told::Reset(Some(h2::Reason::CANCEL))

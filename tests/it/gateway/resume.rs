@@ -13,9 +13,18 @@ use http_body_util::BodyExt as _;
 const STORED: [(&str, &str); 4] = [
     // Primes the client: an id, a delay, no data.
     ("a/1", "id: a/1\nretry: 20\ndata:\n\n"),
-    ("a 2+", "id: a 2+\r\nevent: message\r\ndata: {\"method\":\"notifications/progress\"}\r\n\r\n"),
-    ("\u{e9}=3", ": comment\nid: \u{e9}=3\ndata: {\"half\":\ndata: true}\n\n"),
-    ("4", "id: 4\ndata: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}\n\n"),
+    (
+        "a 2+",
+        "id: a 2+\r\nevent: message\r\ndata: {\"method\":\"notifications/progress\"}\r\n\r\n",
+    ),
+    (
+        "\u{e9}=3",
+        ": comment\nid: \u{e9}=3\ndata: {\"half\":\ndata: true}\n\n",
+    ),
+    (
+        "4",
+        "id: 4\ndata: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}\n\n",
+    ),
 ];
 const CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"slow"}}"#;
 const SESSION: [Field<'_>; 3] = [
@@ -100,11 +109,20 @@ async fn a_request_whose_stream_ends_early_is_resumed_to_its_result() {
         // Nothing is left: the stream that follows the last event is empty.
         assert_eq!(read_h1(&mut client).await.0, "");
         let calls = upstream.calls();
-        let ids: Vec<_> = calls.iter().map(|call| call.head.one("last-event-id")).collect();
-        let expected: Vec<_> = [None].into_iter().chain(STORED.map(|(id, _)| Some(id))).collect();
+        let ids: Vec<_> = calls
+            .iter()
+            .map(|call| call.head.one("last-event-id"))
+            .collect();
+        let expected: Vec<_> = [None]
+            .into_iter()
+            .chain(STORED.map(|(id, _)| Some(id)))
+            .collect();
         assert_eq!(ids, expected);
         for call in &calls[1..] {
-            assert_eq!((call.method(), call.target(), call.body.len()), ("GET", "/mcp", 0));
+            assert_eq!(
+                (call.method(), call.target(), call.body.len()),
+                ("GET", "/mcp", 0)
+            );
             for (name, value) in SESSION {
                 assert_eq!(call.head.one(name), Some(value));
             }
