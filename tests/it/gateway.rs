@@ -11,6 +11,7 @@ mod drain;
 mod h2_upstream;
 mod identity;
 mod limits;
+mod origins;
 mod resume;
 mod routing;
 mod secure;
