@@ -12,6 +12,7 @@ mod h2_upstream;
 mod identity;
 mod limits;
 mod origins;
+mod passing;
 mod resume;
 mod routing;
 mod secure;
