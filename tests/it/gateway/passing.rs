@@ -198,6 +198,29 @@ async fn fields_reach_the_server_whatever_their_case_and_order() {
 }
 
 #[tokio::test]
+async fn sessions_and_events_of_the_legacy_era_do_not_stray_into_the_modern_one() {
+    let upstream = Upstream::ready().await;
+    let front = Front::routing([Server::new("/a", &upstream.url("/")).public().passthrough()]);
+    let stray = [("mcp-session-id", "s-1"), ("last-event-id", "e-1")];
+    let modern = [SENT, &stray].concat();
+    let reply = ask(front.plain, "POST", "/a", &modern, CALL.as_bytes()).await;
+    assert_eq!(reply.status(), 200);
+    let call = upstream.only_call();
+    for (name, _) in stray {
+        assert_eq!(call.head.one(name), None, "{name}");
+    }
+    for version in ["2025-03-26", "2025-11-25", "DRAFT-2026-v1"] {
+        let legacy = [&stray[..], &[JSON, ("mcp-protocol-version", version)]].concat();
+        let reply = ask(front.plain, "POST", "/a", &legacy, LIST.as_bytes()).await;
+        assert_eq!(reply.status(), 200);
+        let call = upstream.calls().pop().unwrap();
+        for (name, value) in stray {
+            assert_eq!(call.head.one(name), Some(value), "{version}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_repeated_mcp_field_is_a_mismatch_in_every_era_and_for_every_method() {
     let upstream = Upstream::ready().await;
     let front = Front::routing([Server::new("/a", &upstream.url("/")).public().passthrough()]);
