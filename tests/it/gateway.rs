@@ -21,5 +21,6 @@ mod streams;
 mod targets;
 mod trouble;
 mod upstream;
+mod versions;
 mod websocket;
 mod wire;
