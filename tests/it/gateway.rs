@@ -10,6 +10,7 @@ mod client;
 mod drain;
 mod h2_upstream;
 mod identity;
+mod large;
 mod limits;
 mod origins;
 mod passing;
