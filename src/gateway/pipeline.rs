@@ -100,7 +100,15 @@ pub async fn handle(context: Context, mut request: Request<Incoming>) -> Respons
     };
     let admitted = match admit(&context, &head, &mut reply) {
         Ok(admitted) => admitted,
-        Err(reason) => return refuse(reason, &reply, record),
+        Err(reason) => {
+            let mut refused = refuse(reason, &reply, record);
+            if matches!(reason, Reason::BadRequest | Reason::BadHeader) && !head.is_h2() {
+                // Where the next request begins may be read in two ways too.
+                let close = HeaderValue::from_static("close");
+                refused.headers_mut().insert(header::CONNECTION, close);
+            }
+            return refused;
+        }
     };
     let (admitted, path, websocket) = admitted;
     let exchange = Exchange {

@@ -18,6 +18,7 @@ mod resume;
 mod routing;
 mod secure;
 mod slowness;
+mod smuggling;
 mod streams;
 mod targets;
 mod trouble;
