@@ -20,6 +20,8 @@ use crate::http::leftover::ClientBody;
 pub enum Error {
     /// The side that sends it broke off.
     Broken(hyper::Error),
+    /// The side that sends it reset its stream, with a reason that says nothing of an error.
+    Cut,
     /// The side that sends it fell silent.
     Silent,
     /// The right to the stream, or its server, is gone, or the gateway stops.
@@ -29,7 +31,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Broken(_) => "the body was broken off",
+            Self::Broken(_) | Self::Cut => "the body was broken off",
             Self::Silent => "the body stopped coming",
             Self::Closed => "the stream was closed by the gateway",
         })
@@ -40,7 +42,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Broken(error) => Some(error),
-            Self::Silent | Self::Closed => None,
+            Self::Cut | Self::Silent | Self::Closed => None,
         }
     }
 }
@@ -113,6 +115,8 @@ impl ResponseBody {
 pub struct Relay {
     /// The body.
     pub incoming: Incoming,
+    /// It comes over HTTP/2, where a body ends with a flag.
+    pub is_h2: bool,
     /// Gives the connection back at the end.
     pub lease: Lease,
     /// Ends the body when the upstream falls silent.
@@ -152,6 +156,10 @@ impl Relay {
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => self.break_off(error, context),
+            // hyper takes a reset without error for an end, whatever is missing.
+            None if self.is_h2 && !self.incoming.is_end_stream() => {
+                self.break_off(Error::Cut, context)
+            }
             None => {
                 self.finish();
                 Poll::Ready(None)

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -292,6 +292,7 @@ pub fn pass_on(
         };
         ResponseBody::Relay(Box::new(Relay {
             incoming,
+            is_h2: parts.version == Version::HTTP_2,
             lease,
             timer,
             guard,

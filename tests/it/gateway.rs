@@ -8,6 +8,7 @@ mod bodies;
 mod cancel;
 mod client;
 mod drain;
+mod h2_streams;
 mod h2_upstream;
 mod identity;
 mod large;
