@@ -303,3 +303,6 @@ fn poll_data(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

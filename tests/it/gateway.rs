@@ -11,6 +11,7 @@ mod drain;
 mod h2_streams;
 mod h2_upstream;
 mod identity;
+mod idle;
 mod large;
 mod limits;
 mod origins;
