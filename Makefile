@@ -25,10 +25,11 @@ test: ## format, lint, unit, integration, process, client and browser tests
 	$(not_yet)
 	@scripts/test.sh
 
-# not yet: test-full: MCP conformance suites, h2spec, TLS testers, other gateways in front, load and crash figures at full length
-test-full: ## make test, then make test-deploy
+# not yet: test-full: MCP conformance suites, TLS testers, other gateways in front, load and crash figures at full length
+test-full: ## make test, then h2spec and make test-deploy
 	$(not_yet)
 	@scripts/test.sh
+	@scripts/h2spec.sh
 	@scripts/test-deploy.sh
 
 # not yet: test-deploy: auth-server, metrics-service, keycloak, mcpgw and atlassian services; several gateways; migration and rollback

@@ -137,8 +137,9 @@ impl HeaderCheck<'_> {
 
     /// Compares the headers with the body.
     ///
-    /// Repeated headers are refused in every era, since two readers may pick two of them. Beyond that only requests of
-    /// revision 2026-07-28 and later are compared: earlier ones do not mirror, and nothing here trusts their headers.
+    /// Repeated headers are refused in every era, since two readers may pick two of them, and so is a body that names
+    /// another revision than the header. Beyond that only requests of revision 2026-07-28 and later are compared: earlier
+    /// ones do not mirror, and nothing here trusts their headers.
     ///
     /// # Errors
     /// The first difference found.
@@ -146,20 +147,25 @@ impl HeaderCheck<'_> {
         let version = self.version.text(VERSION)?;
         let method = self.method.text(METHOD)?;
         let name = self.name.text(NAME)?;
-        let Some(version) = version.filter(|version| version::is_modern(version)) else {
+        let Some(version) = version else {
             return Ok(());
         };
-        let message = envelope.single().ok_or(Mismatch::Batch)?;
-        if message
-            .version
-            .as_deref()
-            .is_some_and(|body| body != version)
-        {
+        let mut in_body = envelope.messages().iter();
+        if in_body.any(|message| {
+            message
+                .version
+                .as_deref()
+                .is_some_and(|body| body != version)
+        }) {
             return Err(Mismatch::Differs {
                 header: VERSION,
                 field: "params._meta protocolVersion",
             });
         }
+        if !version::is_modern(version) {
+            return Ok(());
+        }
+        let message = envelope.single().ok_or(Mismatch::Batch)?;
         compare_method(message, method)?;
         compare_name(message, name)
     }
