@@ -1,0 +1,25 @@
+"""Drives the Python `mcp` 1.x client; jobs and reports as in driver.py."""
+
+import httpx
+from mcp import ClientSession
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+
+import driver
+
+
+async def run(job: dict, wire: driver.Wire, watch: driver.Watch) -> dict:
+    if job.get("transport") == "sse":
+        async with sse_client(job["url"], httpx_client_factory=wire.client) as streams:
+            return await _session(streams, job, watch)
+    async with wire.client() as http, streamable_http_client(job["url"], http_client=http) as (read, write, _session_id):
+        return await _session((read, write), job, watch)
+
+
+async def _session(streams, job: dict, watch: driver.Watch) -> dict:
+    async with ClientSession(*streams, logging_callback=watch.on_log) as session:
+        hello = await session.initialize()
+        return {"version": hello.protocolVersion} | await driver.exercise(session, job["plan"], watch)
+
+
+driver.main(run, httpx)

@@ -1,0 +1,25 @@
+"""Drives the Python `mcp` 2.x client; jobs and reports as in driver.py."""
+
+import contextlib
+
+import httpx2
+import mcp
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+
+import driver
+
+
+async def run(job: dict, wire: driver.Wire, watch: driver.Watch) -> dict:
+    async with contextlib.AsyncExitStack() as held:
+        if job.get("transport") == "sse":
+            transport = sse_client(job["url"], httpx_client_factory=wire.client)
+        else:
+            http = await held.enter_async_context(wire.client())
+            transport = streamable_http_client(job["url"], http_client=http)
+        client = mcp.Client(transport, mode=job["era"], logging_callback=watch.on_log, log_level="info")
+        await held.enter_async_context(client)
+        return {"version": client.protocol_version} | await driver.exercise(client, job["plan"], watch)
+
+
+driver.main(run, httpx2)
