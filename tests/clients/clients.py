@@ -140,6 +140,7 @@ _PY1 = (python("mcp-1.30.0"), str(HERE / "drivers" / "mcp_v1.py"))
 _FASTMCP = (python("fastmcp-4.1.2"), str(HERE / "drivers" / "fastmcp_v4.py"))
 _TS1 = (str(NODE), str(HERE / "node" / "ts_v1.mjs"))
 _TS2 = (str(NODE), str(HERE / "node" / "ts_v2.mjs"))
+_RMCP = (str(example("mcp-peer-client")), "jobs")
 _INSPECTOR = (str(NODE.parent / "mcp-inspector"),)
 
 # The slowest first, so that two at a time end together.
@@ -153,4 +154,6 @@ CLIENTS = (
     Client("typescript-sdk-1.32.2", "legacy", Driver, _TS1),
     Client("typescript-client-2.4.0", "legacy", Driver, _TS2),
     Client("typescript-client-2.4.0", "auto", Driver, _TS2),
+    Client("rmcp", "auto", Driver, _RMCP, sse=False, http2=False),
+    Client("rmcp", "legacy", Driver, _RMCP, sse=False, http2=False),
 )

@@ -25,10 +25,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ANY_PORT = "127.0.0.1:0"
 
 
+def target() -> pathlib.Path:
+    """Where cargo puts what it builds."""
+    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+
+
 def binary() -> pathlib.Path:
     """The binary under test: `MCP_BIN`, else the debug build."""
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    path = pathlib.Path(os.environ.get("MCP_BIN", target / "debug" / "mcp"))
+    path = pathlib.Path(os.environ.get("MCP_BIN", target() / "debug" / "mcp"))
     if not path.is_file():
         raise StartError(f"{path} is not there: build it first (cargo build), or name another one in MCP_BIN")
     return path

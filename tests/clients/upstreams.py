@@ -11,7 +11,7 @@ import dataclasses
 import pathlib
 
 from child import Child
-from harness import ROOT, binary
+from harness import ROOT, binary, target
 
 CLIENTS = ROOT / "tests" / "clients"
 NODE = CLIENTS / "node" / "node_modules" / ".bin" / "node"
@@ -24,8 +24,8 @@ def python(environment: str) -> str:
 
 
 def example(name: str) -> pathlib.Path:
-    """A Cargo example, built beside the binary under test."""
-    return binary().parent / "examples" / name
+    """One of the programs in tests/peers, which run.sh builds."""
+    return target() / "debug" / "examples" / name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +114,11 @@ def servers() -> tuple[Server, ...]:
             "call": call("quantum_flux_analyzer", energy_level=3, stabilization_factor=0.5, enable_temporal_shift=True),
             "wrong": [call("no_such_tool"), call("quantum_flux_analyzer", energy_level=99)],
         }, "flux_readings"),
+        Server("rmcp", (str(example("mcp-peer-server")), "--port", "0"), {
+            "call": call("test_multiple_content_types"), "wrong": [call("no_such_tool"), call("test_error_handling")],
+            "progress": call("test_tool_with_progress"),
+            "resource": "test://static-text", "prompt": call("test_prompt_with_arguments", arg1="one", arg2="zwölf"),
+        }, "Multiple content"),
         everything("everything", "streamableHttp", "/mcp"),
         everything("everything-sse", "sse", "/sse"),
         script("python-2", "mcp-2.3.0", "mcp_v2.py"),
