@@ -25,7 +25,10 @@ class StartError(RuntimeError):
 
 
 class Child:
-    """One running process whose output goes to a file. With `talks` its standard input is a pipe."""
+    """One running process whose output goes to a file.
+
+    With `talks` its standard input is a pipe, and what it says on standard output is an answer that is not kept.
+    """
 
     def __init__(self, name: str, folder: pathlib.Path, command: list[str], env: dict[str, str], talks: bool = False):
         self.name = name
@@ -35,6 +38,7 @@ class Child:
         clean = {key: os.environ[key] for key in ("PATH", "LANG", "TZ", "RUST_BACKTRACE") if key in os.environ}
         clean |= {"HOME": str(folder), "NO_PROXY": "*"} | env
         self._log = self.log_path.open("wb")
+        self._talks = talks
         self.child = subprocess.Popen(
             command, env=clean, cwd=folder, start_new_session=True,
             stdin=subprocess.PIPE if talks else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log,
@@ -45,8 +49,9 @@ class Child:
 
     def _read_output(self) -> None:
         for line in self.child.stdout:
-            self._log.write(line)
-            self._log.flush()
+            if not self._talks:
+                self._log.write(line)
+                self._log.flush()
             self.lines.put(line.decode(errors="replace"))
         self.lines.put(None)
 

@@ -17,6 +17,7 @@ from upstreams import CLIENTS as HERE
 from upstreams import NODE, example, python
 
 JOB_SECONDS = 60
+TAIL_LINES = 25
 
 
 class Driver:
@@ -43,7 +44,7 @@ class Driver:
         return {"failure": f"{why}\n{tail}"}
 
     def tail(self) -> str:
-        return self._child.tail() if self._child else ""
+        return self._child.tail(TAIL_LINES) if self._child else ""
 
     def stop(self) -> None:
         if self._child is not None:

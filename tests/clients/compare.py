@@ -19,8 +19,9 @@ _SHOWN = 300
 def steady(report: dict, server: Server) -> dict:
     """The report without what differs from call to call."""
     kept = {key: value for key, value in report.items() if key not in _OF_THE_PATH}
-    if (watched := kept.get("watched")) and (sure := server.plan["progress"].get("sure")):
-        kept["watched"] = watched | {"progress": watched["progress"][:sure]}
+    if watched := kept.get("watched"):
+        sure = server.plan["progress"].get("sure")
+        kept["watched"] = watched | {"progress": watched["progress"][:sure], "logs": watched["logs"] if server.logs else []}
     text = json.dumps(kept, sort_keys=True, ensure_ascii=False)
     for pattern in server.varies:
         text = re.sub(pattern, "(varies)", text)
@@ -59,6 +60,8 @@ def direct_faults(report: dict, server: Server, era: str) -> list[str]:
     if not report["wrong"]:
         faults.append("no wrong call was made directly")
     faults += [f"a wrong call was not an error directly: {_short(end)}" for end in report["wrong"] if "error" not in end and not end.get("isError")]
+    if "asked" in report and server.asked not in json.dumps(report["asked"], ensure_ascii=False):
+        faults.append(f"the client's model was not asked directly: {_short(report['asked'])}")
     if (watched := report.get("watched")) and not watched["progress"]:
         faults.append("no progress was reported directly")
     return faults

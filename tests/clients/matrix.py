@@ -19,12 +19,11 @@ import time
 
 import compare
 import harness
-from clients import CLIENTS, Client
+from clients import CLIENTS, TAIL_LINES, Client
 from upstreams import Running, Server, running, servers
 
 SHAPES = ("full", "split")
 AT_ONCE = 2
-TAIL_LINES = 25
 # Whether the pairs over HTTP+SSE run. They need the gateway to rewrite the stream's `endpoint` event.
 WITH_SSE = False
 

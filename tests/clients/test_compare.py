@@ -23,7 +23,7 @@ DIRECT = {
     "watched": {"result": {"content": []}, "released": None, "progress": [[1, 2, None], [2, 2, None]], "logs": [["info", "begun"]]},
     "resources": [{"uri": "memo://a"}], "resource": {"contents": [{"uri": "memo://a", "text": "ü"}]},
     "prompts": [{"name": "greet"}], "prompt": {"messages": []},
-    "http": ["HTTP/1.1"], "session": True, "deletes": [200],
+    "asked": [{"content": [{"type": "text", "text": "An answer"}]}], "http": ["HTTP/1.1"], "session": True, "deletes": [200],
 }
 
 
@@ -39,7 +39,7 @@ class Differences(unittest.TestCase):
         falsified = {
             "version": LEGACY, "tools": [], "call": {"content": [{"type": "text", "text": "43 at 12:34"}], "isError": False},
             "wrong": [{"error": {"code": -32603, "message": "no such tool"}}], "watched": DIRECT["watched"] | {"logs": []},
-            "resources": [], "resource": {"contents": []}, "prompts": [], "prompt": {"messages": [1]}, "session": False, "deletes": [405],
+            "resources": [], "resource": {"contents": []}, "prompts": [], "prompt": {"messages": [1]}, "asked": [], "session": False, "deletes": [405],
         }
         self.assertEqual(falsified.keys() | {"http"}, DIRECT.keys(), "every part of a report is falsified once")
         for part, value in falsified.items():
@@ -79,7 +79,7 @@ class DirectFaults(unittest.TestCase):
     def test_a_pair_that_proves_nothing_is_reported(self):
         for part, value in {
             "version": LEGACY, "tools": [], "call": {"content": [], "isError": True}, "wrong": [],
-            "watched": DIRECT["watched"] | {"progress": []}, "failure": "refused",
+            "watched": DIRECT["watched"] | {"progress": []}, "asked": [], "failure": "refused",
         }.items():
             with self.subTest(part):
                 self.assertEqual(len(compare.direct_faults(through(**{part: value}), SERVER, "auto")), 1)

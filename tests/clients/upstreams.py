@@ -36,9 +36,13 @@ class Server:
     command: tuple[str, ...]
     plan: dict
     said: str
+    # A part of what the calls in `asking` answer, when the client's model was really asked.
+    asked: str = "An answer"
     newest: str = MODERN
     path: str = "/mcp"
     env: tuple[tuple[str, str], ...] = ()
+    # Whether log lines come with the call that causes them. Otherwise they come when they like and are not compared.
+    logs: bool = True
     # Parts of its answers that differ from call to call, as patterns.
     varies: tuple[str, ...] = ()
 
@@ -80,6 +84,7 @@ DECLARED = {
 # The operation's last progress and its answer are sent together and some clients drop the former, so it does not count.
 EVERYTHING = {
     "call": call("echo", message="Zürich"), "wrong": [call("no-such-tool"), call("echo")],
+    "asking": [call("trigger-sampling-request", prompt="Why?", maxTokens=9)],
     "progress": call("trigger-long-running-operation", duration=0.3, steps=3) | {"sure": 2},
     "resource": "demo://resource/static/document/architecture.md", "prompt": call("args-prompt", city="Bern"),
 }
@@ -90,7 +95,7 @@ def everything(name: str, mode: str, path: str) -> Server:
     modules = CLIENTS / "node" / "node_modules"
     script = modules / "@modelcontextprotocol" / "server-everything" / "dist" / "index.js"
     command = (str(NODE), "--import", str(CLIENTS / "node" / "loopback.mjs"), str(script), mode)
-    return Server(name, command, EVERYTHING, "Echo: Zürich", newest=LEGACY, path=path)
+    return Server(name, command, EVERYTHING, "Echo: Zürich", newest=LEGACY, path=path, logs=False)
 
 
 def script(name: str, environment: str, file: str, *args: str, **more) -> Server:
@@ -116,6 +121,8 @@ def servers() -> tuple[Server, ...]:
         }, "flux_readings"),
         Server("rmcp", (str(example("mcp-peer-server")), "--port", "0"), {
             "call": call("test_multiple_content_types"), "wrong": [call("no_such_tool"), call("test_error_handling")],
+            # The revisions up to 2025-11-25 know a request from the server; in the newer one the result asks.
+            "asking": [call("test_sampling", prompt="Why?"), call("test_input_required_result_sampling")],
             "progress": call("test_tool_with_progress"),
             "resource": "test://static-text", "prompt": call("test_prompt_with_arguments", arg1="one", arg2="zwölf"),
         }, "Multiple content"),

@@ -1,7 +1,7 @@
 """What the Python client drivers share: jobs come in and reports go out, one JSON object a line.
 
-A job names a URL, how to speak to it, and a plan: which tool to call, with which wrong calls, which tool reports progress,
-which resource and prompt to read. The report holds what the client's library made of the answers, to be compared with the
+A job names a URL, how to speak to it, and a plan: which tool to call, with which wrong calls, which tools ask
+the client's model, which one reports progress, which resource and prompt to read. The report holds what the client's library made of the answers, to be compared with the
 report of another path to the same server. The token comes by environment, never by argument. Start reading at `exercise`.
 """
 
@@ -14,6 +14,8 @@ import sys
 import traceback
 
 JOB_SECONDS = 40
+# What the client's model says when a server asks it.
+SAMPLED = "An answer"
 HTTP_SECONDS = 30
 
 
@@ -97,6 +99,8 @@ async def exercise(client, plan: dict, watch: Watch) -> dict:
     report = {"tools": [plain(tool) for tool in (await client.list_tools()).tools]}
     report["call"] = await outcome(client.call_tool(plan["call"]["name"], plan["call"]["arguments"]))
     report["wrong"] = [await outcome(client.call_tool(wrong["name"], wrong["arguments"])) for wrong in plan.get("wrong", [])]
+    if asking := plan.get("asking"):
+        report["asked"] = [await outcome(client.call_tool(one["name"], one["arguments"])) for one in asking]
     if progress := plan.get("progress"):
         report["watched"] = await watched_call(client, progress, watch)
     if uri := plan.get("resource"):

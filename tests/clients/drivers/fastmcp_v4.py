@@ -23,8 +23,12 @@ class Raw:
 async def run(job: dict, wire: driver.Wire, watch: driver.Watch) -> dict:
     kind = SSETransport if job.get("transport") == "sse" else StreamableHttpTransport
     transport = kind(job["url"], httpx_client_factory=wire.client)
-    async with Client(transport, mode=job["era"], log_handler=watch.on_log) as client:
+    async with Client(transport, mode=job["era"], log_handler=watch.on_log, sampling_handler=_sample) as client:
         return {"version": client.protocol_version} | await driver.exercise(Raw(client), job["plan"], watch)
+
+
+def _sample(_messages, _params, _context) -> str:
+    return driver.SAMPLED
 
 
 driver.main(run, httpx2)

@@ -4,6 +4,7 @@ import httpx
 from mcp import ClientSession
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.types import CreateMessageResult, TextContent
 
 import driver
 
@@ -16,8 +17,12 @@ async def run(job: dict, wire: driver.Wire, watch: driver.Watch) -> dict:
         return await _session((read, write), job, watch)
 
 
+async def _sample(_context, _params) -> CreateMessageResult:
+    return CreateMessageResult(role="assistant", content=TextContent(type="text", text=driver.SAMPLED), model="matrix")
+
+
 async def _session(streams, job: dict, watch: driver.Watch) -> dict:
-    async with ClientSession(*streams, logging_callback=watch.on_log) as session:
+    async with ClientSession(*streams, logging_callback=watch.on_log, sampling_callback=_sample) as session:
         hello = await session.initialize()
         return {"version": hello.protocolVersion} | await driver.exercise(session, job["plan"], watch)
 

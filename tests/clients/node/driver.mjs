@@ -5,6 +5,8 @@ import { createInterface } from 'node:readline';
 import { Agent, buildConnector, fetch as undiciFetch } from 'undici';
 
 const JOB_MS = 40_000;
+// What the client's model says when a server asks it.
+export const SAMPLED = { role: 'assistant', content: { type: 'text', text: 'An answer' }, model: 'matrix' };
 
 // The fetch of one job: Node's own, or undici's where HTTP/2 is asked for. Notes what it sees; Node's own does not say
 // which version it speaks.
@@ -84,6 +86,8 @@ export async function exercise(client, plan, logs, isProtocolError) {
   report.call = await calls.call(plan.call.name, plan.call.arguments);
   report.wrong = [];
   for (const wrong of plan.wrong ?? []) report.wrong.push(await calls.call(wrong.name, wrong.arguments));
+  if (plan.asking) report.asked = [];
+  for (const asking of plan.asking ?? []) report.asked.push(await calls.call(asking.name, asking.arguments));
   if (plan.progress) report.watched = await watchedCall(calls, plan.progress, logs);
   if (plan.resource) {
     report.resources = (await client.listResources()).resources;

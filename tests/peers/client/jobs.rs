@@ -29,6 +29,7 @@ struct Job {
 struct Plan {
     call: Wanted,
     wrong: Vec<Wanted>,
+    asking: Option<Vec<Wanted>>,
     progress: Option<Watched>,
     resource: Option<String>,
     prompt: Option<Wanted>,
@@ -72,11 +73,10 @@ async fn exercise(client: &Client, plan: Plan) -> anyhow::Result<Value> {
     note("version", json!(version));
     note("tools", json!(tools));
     note("call", call(client, plan.call).await?);
-    let mut wrong = Vec::new();
-    for one in plan.wrong {
-        wrong.push(call(client, one).await?);
+    note("wrong", calls(client, plan.wrong).await?);
+    if let Some(asking) = plan.asking {
+        note("asked", calls(client, asking).await?);
     }
-    note("wrong", json!(wrong));
     if let Some(watched) = plan.progress {
         note("watched", watch(client, watched).await?);
     }
@@ -110,6 +110,14 @@ async fn watch(client: &Client, watched: Watched) -> anyhow::Result<Value> {
     };
     let (progress, logs) = heard.so_far();
     Ok(json!({"result": result, "released": released, "progress": progress, "logs": logs}))
+}
+
+async fn calls(client: &Client, wanted: Vec<Wanted>) -> anyhow::Result<Value> {
+    let mut outcomes = Vec::with_capacity(wanted.len());
+    for one in wanted {
+        outcomes.push(call(client, one).await?);
+    }
+    Ok(Value::Array(outcomes))
 }
 
 async fn call(client: &Client, Wanted { name, arguments }: Wanted) -> anyhow::Result<Value> {
