@@ -19,7 +19,7 @@ import time
 
 import compare
 import harness
-from clients import CLIENTS, TAIL_LINES, Client
+from clients import CLIENTS, TAIL_LINES, Client, Driver
 from upstreams import Running, Server, running, servers
 
 SHAPES = ("full", "split")
@@ -45,7 +45,6 @@ DIAGONAL = (
     Path("full", "/"), Path("full", "/mcp"), Path("full", "", True), Path("full", "/mcp", True),
     Path("split", "/mcp"), Path("split", "/", True),
 )
-SHORT_DIAGONAL = (Path("full", "/mcp"), Path("split", "/"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +64,7 @@ def pairs(clients: tuple[Client, ...], upstreams: tuple[Server, ...]) -> list[Pa
     legacy = [server for server in upstreams if server.sse]
     found = []
     for row, client in enumerate(clients):
-        extra = DIAGONAL if client.thorough else SHORT_DIAGONAL
+        extra = [path for path in DIAGONAL if client.http2 or not path.http2]
         for column, server in enumerate(streaming):
             paths = [path for at, path in enumerate(extra) if (row + at) % len(streaming) == column]
             found.append(Pair(client, server, (FIRST, *paths)))
@@ -114,7 +113,7 @@ class Run:
                 print(f"ok    {label}: {note}", flush=True)
 
 
-def judge(run: Run, pair: Pair, client, upstream: Running, stack: harness.Stack) -> None:
+def judge(run: Run, pair: Pair, client: Driver, upstream: Running, stack: harness.Stack) -> None:
     """One pair in one deployment: directly, unless that is known, then along its paths."""
     key = (pair.client.label, pair.server.name)
     if key not in run.direct:
@@ -142,10 +141,10 @@ def run_shape(run: Run, shape: str, wanted: list[Pair], upstreams: dict[str, Run
         env = {"MCP_TEST_TOKEN": stack.api.token, "MCP_TEST_CA": str(stack.ca), "NODE_EXTRA_CA_CERTS": str(stack.ca)}
 
         def one_client(name: str) -> None:
-            mine = [pair for pair in todo if pair.client.process == name]
+            mine = [pair for pair in todo if pair.client.name == name]
             first = mine[0].client
             since = time.monotonic()
-            client = first.kind(name, first.command, folder / shape / name, env)
+            client = Driver(name, first.command, folder / shape / name, env)
             try:
                 for pair in mine:
                     judge(run, pair, client, upstreams[pair.server.name], stack)
@@ -153,7 +152,7 @@ def run_shape(run: Run, shape: str, wanted: list[Pair], upstreams: dict[str, Run
                 client.stop()
             print(f"      {shape}: {name} took {time.monotonic() - since:.1f} s", flush=True)
 
-        names = list(dict.fromkeys(pair.client.process for pair in todo))
+        names = list(dict.fromkeys(pair.client.name for pair in todo))
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             for done in [pool.submit(one_client, name) for name in names]:
                 done.result()

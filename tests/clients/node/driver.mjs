@@ -16,6 +16,7 @@ export class Wire {
     this.versions = new Set();
     this.session = false;
     this.deletes = [];
+    this.used = false;
     this.agent = job.http2 ? new Agent({ allowH2: true, connect: this.connector() }) : undefined;
     this.fetch = this.fetch.bind(this);
   }
@@ -34,6 +35,7 @@ export class Wire {
   }
 
   async fetch(url, init) {
+    this.used = true;
     const answer = this.agent ? await undiciFetch(url, { ...init, dispatcher: this.agent }) : await globalThis.fetch(url, init);
     this.session ||= answer.headers.has('mcp-session-id');
     if (init?.method === 'DELETE') this.deletes.push(answer.status);
@@ -45,6 +47,7 @@ export class Wire {
   }
 
   report() {
+    if (!this.used) return {};
     return { http: this.agent && [...this.versions].sort(), session: this.session, deletes: this.deletes };
   }
 }
