@@ -160,8 +160,8 @@ def run_shape(run: Run, shape: str, wanted: list[Pair], upstreams: dict[str, Run
 
 def table(run: Run) -> str:
     """The revisions that were spoken through the gateway, clients down, servers across."""
-    columns = list(dict.fromkeys(server for _, server in run.cells))
-    rows = list(dict.fromkeys(client for client, _ in run.cells))
+    columns = [server.name for server in servers() if any(name == server.name for _, name in run.cells)]
+    rows = sorted(dict.fromkeys(client for client, _ in run.cells))
     width = max((len(row) for row in rows), default=0)
     lines = [" ".join([" " * width, *(f"{column:>19}" for column in columns)])]
     lines += [" ".join([row.ljust(width), *(f"{run.cells.get((row, column), '-'):>19}" for column in columns)]) for row in rows]

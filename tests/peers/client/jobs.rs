@@ -45,9 +45,7 @@ struct Watched {
 
 /// Answers jobs until standard input ends.
 pub(crate) async fn work() -> anyhow::Result<()> {
-    // One job at a time: blocking between jobs holds up nothing.
-    for line in std::io::stdin().lock().lines() {
-        let line = line.context("reading a job")?;
+    while let Some(line) = next_line().await? {
         let job: Job = serde_json::from_str(&line).context("parsing a job")?;
         let report = match run(job).await {
             Ok(report) => report,
@@ -56,6 +54,12 @@ pub(crate) async fn work() -> anyhow::Result<()> {
         writeln!(std::io::stdout(), "{report}").context("printing a report")?;
     }
     Ok(())
+}
+
+/// Reads on a thread of its own: what a finished job still has to do goes on meanwhile.
+async fn next_line() -> anyhow::Result<Option<String>> {
+    let read = tokio::task::spawn_blocking(|| std::io::stdin().lock().lines().next().transpose());
+    read.await?.context("reading a job")
 }
 
 async fn run(job: Job) -> anyhow::Result<Value> {

@@ -40,7 +40,8 @@ enum Era {
     Legacy,
 }
 
-#[tokio::main]
+/// One thread: the library handles each notification in a task of its own, and only so do they keep their order.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let Arguments { url, era } = Arguments::parse();
     if let Some(scenario) = everything::Scenario::from_environment() {
