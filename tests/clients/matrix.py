@@ -24,8 +24,6 @@ from upstreams import Running, Server, running, servers
 
 SHAPES = ("full", "split")
 AT_ONCE = 2
-# Whether the pairs over HTTP+SSE run. They need the gateway to rewrite the stream's `endpoint` event.
-WITH_SSE = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +66,7 @@ def pairs(clients: tuple[Client, ...], upstreams: tuple[Server, ...]) -> list[Pa
         for column, server in enumerate(streaming):
             paths = [path for at, path in enumerate(extra) if (row + at) % len(streaming) == column]
             found.append(Pair(client, server, (FIRST, *paths)))
-        if WITH_SSE and speaks_sse(client, clients):
+        if speaks_sse(client, clients):
             once = dataclasses.replace(client, era="legacy")
             for column, server in enumerate(legacy):
                 paths = [Path("full", "/sse")]
@@ -178,8 +176,6 @@ def main(words: list[str]) -> int:
             for shape in SHAPES:
                 run_shape(run, shape, wanted, upstreams, folder)
     print(table(run))
-    if not WITH_SSE:
-        print("not run: the pairs over HTTP+SSE (WITH_SSE in tests/clients/matrix.py)")
     print(f"matrix: {run.passed} passed, {run.failed} failed")
     return 1 if run.failed or not run.passed else 0
 

@@ -99,6 +99,9 @@ class Paths(unittest.TestCase):
         streaming = [server for server in servers() if not server.sse]
         met = {(pair.client, pair.server.name) for pair in found if matrix.FIRST in pair.paths}
         self.assertEqual(met, {(client, server.name) for client in CLIENTS for server in streaming})
+        over_sse = {(pair.client.name, pair.server.name) for pair in found if pair.server.sse}
+        legacy = [server for server in servers() if server.sse]
+        self.assertEqual(over_sse, {(client.name, server.name) for client in CLIENTS if client.sse for server in legacy})
         for client in CLIENTS:
             taken = {path for pair in found if pair.client == client for path in pair.paths}
             wanted = [path for path in matrix.DIAGONAL if client.http2 or not path.http2]
