@@ -12,8 +12,8 @@ MIN_NODE=20.19
 main() {
   case "${1:-}" in
     run)    require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
-    test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients ;;
-    deploy) require_rust; require_node; apt_for "${DEPLOY_NEEDS[@]}"; python_clients; deploy_tools ;;
+    test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients mcp-2.3.0 mcp-1.30.0 fastmcp-4.1.2; node_clients ;;
+    deploy) require_rust; require_node; apt_for "${DEPLOY_NEEDS[@]}"; python_clients mcp-2.3.0; deploy_tools ;;
     audit)  require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
     soak)   require_rust; apt_for "${BUILD_NEEDS[@]}" "${SOAK_NEEDS[@]}" ;;
     *)      die "usage: scripts/setup.sh run|test|deploy|audit|soak" ;;
@@ -86,22 +86,31 @@ allow_services_again() {
   if [ -f "$POLICY" ] && [ "$(cat "$POLICY")" = "$(printf '#!/bin/sh\nexit 101')" ]; then as_root rm -f "$POLICY"; fi
 }
 
-# One virtual environment per client version, rebuilt when its requirement changes.
+# One virtual environment per set of pinned packages, rebuilt when the set changes.
 python_clients() {
-  local requirement
-  for requirement in mcp==2.3.0 mcp==1.30.0; do
-    python_env "$CACHE/venv-${requirement/==/-}" "$requirement"
+  local name
+  for name in "$@"; do
+    python_env "$CACHE/venv-$name" -r "tests/clients/requirements/$name.txt"
   done
 }
 
+# python_env DIR REQUIREMENT... or DIR -r FILE
 python_env() {
-  local dir="$1" requirement="$2"
-  [ -f "$dir/.installed" ] && [ "$(cat "$dir/.installed")" = "$requirement" ] && return 0
-  say "installing the Python client $requirement into ${dir#"$ROOT"/}"
+  local dir="$1" wanted
+  shift
+  wanted="$*"
+  [ "$1" = -r ] && wanted="$(cat "$2")"
+  [ -f "$dir/.installed" ] && [ "$(cat "$dir/.installed")" = "$wanted" ] && return 0
+  say "installing Python packages into ${dir#"$ROOT"/}"
   rm -rf "$dir"
   python3 -m venv "$dir"
-  "$dir/bin/pip" install --quiet --disable-pip-version-check "$requirement"
-  printf '%s' "$requirement" > "$dir/.installed"
+  "$dir/bin/pip" install --quiet --disable-pip-version-check "$@"
+  printf '%s' "$wanted" > "$dir/.installed"
+}
+
+# The TypeScript clients and servers, with a Node of their own: the inspector needs a newer one than the UI's build.
+node_clients() {
+  npm_install tests/clients/node "the TypeScript clients"
 }
 
 deploy_tools() {

@@ -75,7 +75,8 @@ step "clippy: gateway-only build, all targets" cargo clippy --no-default-feature
 step "features: each one alone compiles"       each_feature_alone
 step "rust: unit, it and process tests"        rust_tests
 step "binary: debug build"                     debug_binary
-step "clients: real MCP clients over HTTPS"    tests/clients/run.sh
+step "front door: built binary over HTTPS"      tests/clients/run.sh front-door
+step "clients: every client to every server"   tests/clients/run.sh matrix
 step "browser: the UI in Chromium"             browser
 [ "$PASSED" -gt 0 ] || { say "no step matches: ${WANTED[*]}"; finish 1; }
 finish 0
