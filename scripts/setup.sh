@@ -12,7 +12,7 @@ MIN_NODE=20.19
 main() {
   case "${1:-}" in
     run)    require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
-    test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients ;;
+    test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients; conformance_suite ;;
     deploy) require_rust; require_node; apt_for "${DEPLOY_NEEDS[@]}"; python_clients; deploy_tools ;;
     audit)  require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
     soak)   require_rust; apt_for "${BUILD_NEEDS[@]}" "${SOAK_NEEDS[@]}" ;;
@@ -102,6 +102,13 @@ python_env() {
   python3 -m venv "$dir"
   "$dir/bin/pip" install --quiet --disable-pip-version-check "$requirement"
   printf '%s' "$requirement" > "$dir/.installed"
+}
+
+# The protocol's conformance suite with the Node it needs, which is newer than the UI's build asks for.
+conformance_suite() {
+  mkdir -p "$CACHE/conformance"
+  cp tests/conformance/package.json tests/conformance/package-lock.json tests/conformance/.npmrc "$CACHE/conformance/"
+  npm_install "$CACHE/conformance" "the conformance suite"
 }
 
 deploy_tools() {

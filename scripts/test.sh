@@ -76,6 +76,7 @@ step "features: each one alone compiles"       each_feature_alone
 step "rust: unit, it and process tests"        rust_tests
 step "binary: debug build"                     debug_binary
 step "clients: real MCP clients over HTTPS"    tests/clients/run.sh
+step "conformance: directly and behind us"     tests/conformance/run.sh
 step "browser: the UI in Chromium"             browser
 [ "$PASSED" -gt 0 ] || { say "no step matches: ${WANTED[*]}"; finish 1; }
 finish 0
