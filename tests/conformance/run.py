@@ -16,19 +16,20 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "clients"))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "clients"))
 
 import harness  # noqa: E402
-from suite import Outcomes, Suite  # noqa: E402
+from suite import INSTALLED, RUNTIME, Outcomes, Suite  # noqa: E402
 
-LEGACY, MODERN = "2025-11-25", "2026-07-28"
+LEGACY, MODERN, EXTENDED = "2025-11-25", "2026-07-28", "2026-07-28-with-extensions"
 # How many checks of the pinned suite the peers pass: fewer have vanished.
-SERVER_CHECKS = {LEGACY: 84, MODERN: 153, "extensions": 44}
+SERVER_CHECKS = {LEGACY: 84, MODERN: 153, EXTENDED: 197}
 CLIENT_CHECKS = {LEGACY: 20, MODERN: 64}
 # The suite mostly waits, for its own start too.
 AT_ONCE = 4
-# Scenarios of ours or nobody's: the gateway has its own authorization, the peer has no skills.
-NOT_OURS = re.compile(r"auth/|sep-2640-")
+# The gateway has its own authorization; what a server behind it says of one does not pass.
+WITH_OAUTH = re.compile(r"auth/")
 
 
 def peer(name: str) -> str:
@@ -41,14 +42,14 @@ def peer(name: str) -> str:
 
 
 @contextlib.contextmanager
-def peer_server():
-    """A peer server of its own; its URL."""
-    with subprocess.Popen([peer("mcp-peer-server")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as child:
+def listening(*command: str):
+    """A server of its own while the block lasts; its URL."""
+    with subprocess.Popen(command, env=RUNTIME, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as child:
         try:
             line = child.stdout.readline()
             found = re.fullmatch(r"listening on (\S+)\n", line)
             if not found:
-                raise harness.StartError(f"mcp-peer-server said {line!r} instead of its address")
+                raise harness.StartError(f"{command[0]} said {line!r} instead of its address")
             yield found[1]
         finally:
             child.terminate()
@@ -105,33 +106,30 @@ def pairs(pool: concurrent.futures.Executor, run, directly: list[tuple], behind:
 
 
 def server_suite(suite: Suite, stack: harness.Stack, pool: concurrent.futures.Executor, verdict: Verdict) -> None:
-    """Everything the suite asks of a server, once for each revision, and the extensions."""
-    # Two of them: changes that one run causes must not be heard in the other.
-    with peer_server() as direct, peer_server() as hidden:
-        stack.api.call("POST", "/api/servers", {"server_name": "Peer", "path": "/peer", "proxy_pass_url": hidden, "public": True})
-        behind = f"{front(stack)}/peer"
-        for revision in (LEGACY, MODERN):
-            args = ["--suite", "all", "--spec-version", revision]
-            pair = pairs(pool, suite.server, [(f"direct/{revision}", direct, args)], [(f"behind/{revision}", behind, args)])
-            verdict.judge(f"server, {revision}", pair, SERVER_CHECKS[revision])
-        extensions = [name for name, revisions in suite.scenarios("server").items() if revisions == ["extension"] and not NOT_OURS.match(name)]
-        runs = [(name, ["--scenario", name]) for name in extensions]
-        pair = pairs(
-            pool, suite.server,
-            [(f"direct/{name}", direct, args) for name, args in runs],
-            [(f"behind/{name}", behind, args) for name, args in runs],
-        )
-        verdict.judge("server, extensions", pair, SERVER_CHECKS["extensions"])
+    """Everything the suite asks of a server, once for each revision, and with the extensions."""
+    revisions = {name: ["--suite", "all", "--spec-version", name] for name in (LEGACY, MODERN)}
+    # The suite has no word for "extensions alone": the revision's requirements name them beside the rest.
+    everything = revisions | {EXTENDED: ["--requirements", MODERN]}
+    for kind, (command, runs) in {
+        "rust": ((peer("mcp-peer-server"),), everything),
+        "typescript": (("node", str(HERE / "ts_server.mjs"), str(INSTALLED.parents[1])), {LEGACY: revisions[LEGACY]}),
+    }.items():
+        # Two of them: changes that one run causes must not be heard in the other.
+        with listening(*command) as direct, listening(*command) as hidden:
+            stack.api.call("POST", "/api/servers", {"server_name": kind, "path": f"/{kind}", "proxy_pass_url": hidden, "public": True})
+            ways = ("direct", direct), ("behind", f"{front(stack)}/{kind}")
+            for part, args in runs.items():
+                calls = ([(f"{way}-{kind}/{part}", url, args)] for way, url in ways)
+                verdict.judge(f"{kind} server, {part}", pairs(pool, suite.server, *calls), SERVER_CHECKS[part])
 
 
 def client_suite(suite: Suite, stack: harness.Stack, pool: concurrent.futures.Executor, verdict: Verdict) -> None:
     """Everything the suite asks of a client, its watching servers once behind the gateway."""
     client = peer("mcp-peer-client")
-    wrapper = f"{sys.executable} {pathlib.Path(__file__).with_name('behind.py')} {client}"
+    wrapper = f"{sys.executable} {HERE / 'behind.py'} {client}"
     gateway = {"MCP_BEHIND_URL": front(stack), "MCP_BEHIND_TOKEN": stack.api.token, "PYTHONDONTWRITEBYTECODE": "1"}
-    listed = suite.scenarios("client")
     for revision in (LEGACY, MODERN):
-        names = [name for name, revisions in listed.items() if revision in revisions and not NOT_OURS.match(name)]
+        names = [name for name in suite.client_scenarios(revision) if not WITH_OAUTH.match(name)]
         pair = pairs(
             pool, suite.client,
             [(f"direct-client/{revision}/{name}", client, name, revision, {}) for name in names],

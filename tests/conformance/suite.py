@@ -18,6 +18,8 @@ import subprocess
 import harness
 
 INSTALLED = harness.ROOT / ".cache" / "conformance" / "node_modules" / ".bin"
+# The suite needs the Node that was installed with it.
+RUNTIME = {"PATH": f"{INSTALLED}{os.pathsep}{os.environ['PATH']}", "NO_PROXY": "*"}
 RUN_SECONDS = 180
 
 
@@ -74,7 +76,7 @@ class Suite:
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
-        self.env = {"PATH": f"{INSTALLED}{os.pathsep}{os.environ['PATH']}", "HOME": str(folder), "NO_PROXY": "*"}
+        self.env = RUNTIME | {"HOME": str(folder)}
 
     def run(self, args: list[str], env: dict[str, str] | None = None) -> str:
         """One call of the suite; its output. It exits with 1 when a check failed, which is not ours to judge."""
@@ -86,14 +88,11 @@ class Suite:
             raise AssertionError(f"conformance {' '.join(args)} ended with status {done.returncode}\n{done.stdout}")
         return done.stdout
 
-    def scenarios(self, side: str) -> dict[str, list[str]]:
-        """The scenarios for "server" or "client": name -> the revisions that have it, or "extension"."""
-        listed, found = self.run(["list"]), {}
-        section = re.split(r"^(\w+) (?:server )?scenarios", listed, flags=re.M)
-        for line in section[section.index(side.capitalize()) + 1].splitlines():
-            if entry := re.fullmatch(r"\s+- (\S+) \[(.*)\]", line):
-                found[entry[1]] = entry[2].split(",")
-        return found
+    def client_scenarios(self, revision: str) -> list[str]:
+        """The names of the client's scenarios that a revision has."""
+        sections = re.split(r"^(\w+) (?:server )?scenarios", self.run(["list"]), flags=re.M)
+        lines = re.findall(r"^\s+- (\S+) \[(.*)\]$", sections[sections.index("Client") + 1], flags=re.M)
+        return [name for name, revisions in lines if revision in revisions.split(",")]
 
     def server(self, label: str, url: str, args: list[str]) -> Outcomes:
         """The server suite at a URL."""
