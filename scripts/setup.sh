@@ -12,7 +12,7 @@ MIN_NODE=20.19
 main() {
   case "${1:-}" in
     run)    require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
-    test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients mcp-2.3.0 mcp-1.30.0 fastmcp-4.1.2; node_clients ;;
+    test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients mcp-2.3.0 mcp-1.30.0 fastmcp-4.1.2; node_clients; conformance_suite ;;
     deploy) require_rust; require_node; apt_for "${DEPLOY_NEEDS[@]}"; python_clients mcp-2.3.0; deploy_tools ;;
     audit)  require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
     soak)   require_rust; apt_for "${BUILD_NEEDS[@]}" "${SOAK_NEEDS[@]}" ;;
@@ -111,6 +111,13 @@ python_env() {
 # The TypeScript clients and servers, with a Node of their own: the inspector needs a newer one than the UI's build.
 node_clients() {
   npm_install tests/clients/node "the TypeScript clients"
+}
+
+# The protocol's conformance suite with the Node it needs, which is newer than the UI's build asks for.
+conformance_suite() {
+  mkdir -p "$CACHE/conformance"
+  cp tests/conformance/package.json tests/conformance/package-lock.json tests/conformance/.npmrc "$CACHE/conformance/"
+  npm_install "$CACHE/conformance" "the conformance suite"
 }
 
 deploy_tools() {

@@ -77,6 +77,7 @@ step "rust: unit, it and process tests"        rust_tests
 step "binary: debug build"                     debug_binary
 step "front door: built binary over HTTPS"      tests/clients/run.sh front-door
 step "clients: every client to every server"   tests/clients/run.sh matrix
+step "conformance: directly and behind us"     tests/conformance/run.sh
 step "browser: the UI in Chromium"             browser
 [ "$PASSED" -gt 0 ] || { say "no step matches: ${WANTED[*]}"; finish 1; }
 finish 0

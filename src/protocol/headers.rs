@@ -199,9 +199,25 @@ fn compare_name(message: &Message<'_>, header: Option<&str>) -> Result<(), Misma
         }
         (Some(_), None) => Err(DIFFERS),
         // Rules for notifications are undefined in 2026-07-28, so none is demanded of them.
-        (None, Some(_)) if message.kind == Kind::Request => Err(Mismatch::Missing { header: NAME }),
+        (None, Some(_)) if message.kind == Kind::Request && demands_name(&message.method) => {
+            Err(Mismatch::Missing { header: NAME })
+        }
         (None, _) => Ok(()),
     }
+}
+
+/// Whether the revision demands `Mcp-Name` of this method. It knows neither `tasks/result` nor `tasks/list`: the server
+/// answers these, and the answer is that there is no such method.
+fn demands_name(method: &str) -> bool {
+    matches!(
+        method,
+        "tools/call"
+            | "prompts/get"
+            | "resources/read"
+            | "tasks/get"
+            | "tasks/update"
+            | "tasks/cancel"
+    )
 }
 
 /// The value of a header that may be written as `=?base64?…?=`; nothing when that form is broken.
