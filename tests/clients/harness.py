@@ -46,7 +46,8 @@ def binary() -> pathlib.Path:
 class Process:
     """One running `mcp` process whose output goes to a file."""
 
-    def __init__(self, name: str, folder: pathlib.Path, args: list[str], env: dict[str, str]):
+    def __init__(self, name: str, folder: pathlib.Path, args: list[str], env: dict[str, str], command: list[str] | None = None):
+        """`command` goes before `args`: another binary, or one wrapped in a tool that ends up as the same process."""
         self.name = name
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +56,7 @@ class Process:
         clean |= {"HOME": str(folder), "NO_PROXY": "*", "LOG_FORMAT": "text"} | env
         self._log = self.log_path.open("wb")
         self.child = subprocess.Popen(
-            [str(binary()), *args], env=clean, cwd=folder,
+            [*(command or [str(binary())]), *args], env=clean, cwd=folder,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log, start_new_session=True,
         )
         self.lines: queue.Queue[str | None] = queue.Queue()

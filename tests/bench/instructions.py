@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Counts the instructions that one proxied request costs our process: instructions.py GATEWAY
+
+GATEWAY is the `mcp` that is measured; `--registry` names the one that gives it its servers (default:
+the same). The work is fixed: a tool call on kept HTTP/1.1 connections to a `public` server, access log
+off. Valgrind counts a run of N and a run of 3N rounds; the difference falls to the requests alone,
+start and stop drop out. No time is measured, so a busy machine does not matter.
+
+Without another option it compares with instructions.json beside it and ends with 1 when the figure is
+above the tolerance; `--update` writes that file; `--profile` prints which functions and files it is.
+Needs Python's standard library and `valgrind`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(HERE), str(ROOT / "scripts" / "acceptance"), str(ROOT / "tests" / "clients")]
+
+from rig import callgrind, message
+from rig.lockstep import Lockstep
+
+BASELINE = HERE / "instructions.json"
+PATH = "/fininfo"
+CONNECTIONS = 16
+CALLERS_OF, CALLERS = 6, 12
+TOLERANCE = 0.03
+
+
+def main() -> int:
+    options = arguments()
+    os.environ["MCP_BIN"] = str((options.registry or options.gateway).resolve(strict=True))
+    from rig.product import Product
+    from stack import Stack, definition
+
+    counts = []
+    with Lockstep() as work, Stack() as stack:
+        product = Product(stack, [definition(PATH, work.url)])
+        for rounds in (options.rounds, 3 * options.rounds):
+            out = stack.folder / f"callgrind-{rounds}"
+            gateway, at = product.gateway({"MCP__GATEWAY__WORKERS": "1"}, [*valgrind(out), str(options.gateway.resolve(strict=True))])
+            address = at["gateway_http"]
+            work.call(address, message.request(f"{PATH}/mcp", address), CONNECTIONS, rounds)
+            gateway.stop()
+            counts.append(callgrind.read(out))
+    each = counts[1].per_request(counts[0], 2 * options.rounds * CONNECTIONS)
+    if options.profile:
+        profile(each, options.top)
+        return 0
+    return judge(each.total, options.update)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("gateway", type=pathlib.Path, help="the built mcp that is measured")
+    parser.add_argument("--registry", type=pathlib.Path, help="the built mcp that serves as its registry")
+    parser.add_argument("--rounds", type=int, default=60, help=f"rounds of {CONNECTIONS} requests in the shorter run (default 60)")
+    parser.add_argument("--profile", action="store_true", help="print functions and source files, by instructions per request")
+    parser.add_argument("--top", type=int, default=60, help="how many of each (default 60)")
+    parser.add_argument("--update", action="store_true", help="write the figure as the new baseline")
+    return parser.parse_args()
+
+
+def valgrind(out: pathlib.Path) -> list[str]:
+    return ["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={out}"]
+
+
+def profile(each: callgrind.Counts, top: int) -> None:
+    print(f"{each.total:,.0f} instructions per request\n")
+    print(f"{'itself':>8} {'':>6} {'and below':>9}  functions")
+    for name, cost in each.functions.most_common(top):
+        print(f"{cost:8,.0f} {cost / each.total:6.1%} {each.inclusive[name]:9,.0f}  {name}")
+    print(f"\n{'':>8} {'':>6}  source files, with what was inlined from them")
+    for name, cost in each.files.most_common(top):
+        print(f"{cost:8,.0f} {cost / each.total:6.1%}  {name}")
+    for callee, _ in each.functions.most_common(CALLERS_OF):
+        print(f"\n{'':>8} {'calls':>7}  who calls {callee}")
+        callers = [(cost, key) for key, cost in each.calls.items() if key[0] == callee]
+        for cost, key in sorted(callers, reverse=True)[:CALLERS]:
+            print(f"{cost:8,.0f} {each.called[key]:7.2f}  {key[2]}  in {key[1]}")
+
+
+def judge(figure: float, update: bool) -> int:
+    if update:
+        BASELINE.write_text(json.dumps({"instructions_per_request": round(figure), "tolerance": TOLERANCE}, indent=1) + "\n")
+        print(f"{figure:,.0f} instructions per request, written as the baseline")
+        return 0
+    baseline = json.loads(BASELINE.read_text())
+    limit, tolerance = baseline["instructions_per_request"], baseline["tolerance"]
+    said = f"{figure:,.0f} instructions per request, {figure / limit - 1:+.1%} to the baseline of {limit:,} (tolerance {tolerance:.0%})"
+    if figure > limit * (1 + tolerance):
+        print(f"{said}: too many. --profile shows where they are; if they are worth it, write the new figure with --update and say why in the commit.")
+        return 1
+    if figure < limit * (1 - tolerance):
+        print(f"{said}: well below. Keep what was gained: write the new figure with --update.")
+        return 1
+    print(said)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
