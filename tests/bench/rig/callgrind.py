@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import pathlib
 import re
+import subprocess
 
 Costs = collections.Counter
 NAME = re.compile(r"\((\d+)\)(?: (.*))?$")
@@ -32,14 +33,45 @@ class Counts:
         self.calls: Costs = collections.Counter()
         self.called: Costs = collections.Counter()
 
-    def per_request(self, less: Counts, requests: int) -> Counts:
-        """What each of `requests` more requests cost, where `less` is the run without them."""
-        difference = Counts()
-        difference.total = (self.total - less.total) / requests
+    def per(self, requests: int) -> Counts:
+        """What each of `requests` cost."""
+        each = Counts()
+        each.total = self.total / requests
         for own in self.OWN:
-            other = getattr(less, own)
-            getattr(difference, own).update({name: (count - other[name]) / requests for name, count in getattr(self, own).items()})
-        return difference
+            getattr(each, own).update({name: count / requests for name, count in getattr(self, own).items()})
+        return each
+
+
+class Counter:
+    """Runs a command under callgrind and takes the counts while it goes on.
+
+    Nothing is counted before `begin`, so that starting stays quick.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        self.out = folder / "callgrind.out"
+        self.pipes = f"--vgdb-prefix={folder / 'vgdb'}"
+        self.dumps = 0
+
+    def command(self) -> list[str]:
+        """What goes before the command; the process stays the same one."""
+        return [
+            "valgrind", "--quiet", "--tool=callgrind", "--instr-atstart=no", "--vgdb=yes", self.pipes,
+            f"--callgrind-out-file={self.out}",
+        ]
+
+    def begin(self, pid: int) -> None:
+        self.pid = pid
+        self._tell("instrumentation on")
+
+    def dump(self) -> pathlib.Path:
+        """The counts since the last time, in a file."""
+        self._tell("dump")
+        self.dumps += 1
+        return self.out.with_name(f"{self.out.name}.{self.dumps}")
+
+    def _tell(self, what: str) -> None:
+        subprocess.run(["vgdb", self.pipes, f"--pid={self.pid}", "--cmd-time-out=30", *what.split()], check=True, capture_output=True, timeout=60)
 
 
 def read(path: pathlib.Path) -> Counts:

@@ -17,7 +17,7 @@ HEAD_END = b"\r\n\r\n"
 
 
 class Lockstep:
-    """The server listens as soon as this exists; `call` runs the callers."""
+    """The server listens as soon as this exists; then `connect`, then `call`."""
 
     def __init__(self):
         self.selector = selectors.DefaultSelector()
@@ -27,31 +27,32 @@ class Lockstep:
         self.url = "http://127.0.0.1:%d/" % self.listener.getsockname()[1]
         self.answer = message.answer()
         self.open: list[socket.socket] = []
+        self.callers: list[socket.socket] = []
 
     def __enter__(self) -> Lockstep:
         return self
 
     def __exit__(self, *exc) -> None:
-        for one in [self.listener, *self.open]:
+        for one in [self.listener, *self.callers, *self.open]:
             one.close()
         self.selector.close()
 
-    def call(self, address: str, request: bytes, connections: int, rounds: int) -> None:
-        """`rounds` requests on each connection; each must be answered 200."""
+    def connect(self, address: str, connections: int) -> None:
+        """The callers' connections, kept from then on."""
         host, port = address.rsplit(":", 1)
-        callers = [socket.create_connection((host, int(port)), PATIENCE_SECONDS) for _ in range(connections)]
-        for caller in callers:
+        self.callers = [socket.create_connection((host, int(port)), PATIENCE_SECONDS) for _ in range(connections)]
+        for caller in self.callers:
             self.selector.register(caller, selectors.EVENT_READ, self._answered)
+
+    def call(self, request: bytes, rounds: int) -> None:
+        """`rounds` requests on each connection; each must be answered 200."""
         for _ in range(rounds):
-            self.waiting = set(callers)
-            self.received = {caller: bytearray() for caller in callers}
-            for caller in callers:
+            self.waiting = set(self.callers)
+            self.received = {caller: bytearray() for caller in self.callers}
+            for caller in self.callers:
                 caller.sendall(request)
             while self.waiting:
                 self._turn()
-        for caller in callers:
-            self.selector.unregister(caller)
-            caller.close()
 
     def _turn(self) -> None:
         events = self.selector.select(PATIENCE_SECONDS)
