@@ -24,7 +24,7 @@ class Settings:
     routes: list[str]
 
     def recipe(self, http: str, https: str) -> Recipe:
-        home = self.folder / self.name
+        home = self.folder / self.name.replace(" ", "-").replace(",", "")
         home.mkdir(exist_ok=True)
         self._write_map(home)
         (home / "haproxy.cfg").write_text(self._text(home, http, https))

@@ -35,7 +35,7 @@ class Settings:
     log: bool
 
     def recipe(self, http: str, https: str) -> Recipe:
-        home = self.folder / self.name
+        home = self.folder / self.name.replace(" ", "-").replace(",", "")
         home.mkdir(exist_ok=True)
         path = home / "nginx.conf"
         path.write_text(self._text(home, http, https))

@@ -15,10 +15,10 @@ from stack import GATEWAY_TOKEN, Admin, Stack
 class Product:
     """A registry with the given servers, and the gateways that are started to follow it."""
 
-    def __init__(self, stack: Stack, definitions: list[dict]):
+    def __init__(self, stack: Stack, definitions: list[dict], name: str = "registry-data"):
         self.stack = stack
         self.started = 0
-        self.registry, at = stack.start("registry", stack.folder / "registry-data")
+        self.registry, at = stack.start("registry", stack.folder / name)
         self.registry_at = at["registry"]
         self.admin = Admin(self.registry_at)
         for definition in definitions:

@@ -62,7 +62,7 @@ class Scene:
                 definition("/bulk", f"http://{self.server}") | {"passthrough": True},
             ]
             more = [definition(f"/{name}", f"http://{self.server}") for name in names(routes)]
-            self.products[routes] = Product(self.stack, own + more)
+            self.products[routes] = Product(self.stack, own + more, f"registry-data-{routes}")
         return self.products[routes]
 
     def ours(self, name: str = "mcp", *, workers: int = 1, routes: int = 0, log: bool = False, core: str | None = PROXY) -> Peer:

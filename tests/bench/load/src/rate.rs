@@ -84,18 +84,18 @@ impl Run {
             if early > 0 {
                 tokio::time::sleep(Duration::from_nanos(early)).await;
             }
-            let Some(mut kept) = connection.take() else { return };
-            match self.exchange(&mut kept).await {
-                Ok(()) => {
-                    self.delays.borrow_mut().add(clock::now().saturating_sub(due));
-                    connection = Some(kept);
-                }
-                Err(_) => self.failed.set(self.failed.get() + 1),
+            if connection.as_ref().is_none_or(closed) {
+                connection = connect(&self.to).await.ok();
             }
-            while connection.is_none() && clock::now() < self.end {
-                match connect(&self.to).await {
-                    Ok(fresh) => connection = Some(fresh),
-                    Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            let answered = match connection.as_mut() {
+                Some(kept) => self.exchange(kept).await,
+                None => Err(io::ErrorKind::NotConnected.into()),
+            };
+            match answered {
+                Ok(()) => self.delays.borrow_mut().add(clock::now().saturating_sub(due)),
+                Err(_) => {
+                    connection = None;
+                    self.failed.set(self.failed.get() + 1);
                 }
             }
         }
@@ -122,6 +122,11 @@ impl Run {
             }
         }
     }
+}
+
+/// Whether the proxy has closed a connection that waits: no fault, a client takes another one.
+fn closed(connection: &TcpStream) -> bool {
+    !matches!(connection.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 async fn connect(to: &str) -> io::Result<TcpStream> {
