@@ -6,6 +6,7 @@ process alone; once it is ready it needs the registry for nothing.
 
 from __future__ import annotations
 
+import json
 import pathlib
 
 import harness
@@ -18,11 +19,16 @@ class Product:
     def __init__(self, stack: Stack, definitions: list[dict], name: str = "registry-data"):
         self.stack = stack
         self.started = 0
-        self.registry, at = stack.start("registry", stack.folder / name)
+        servers = stack.folder / f"{name}-servers"
+        servers.mkdir()
+        for index, definition in enumerate(definitions):
+            (servers / f"{index:05d}.json").write_text(json.dumps(definition))
+        self.registry, at = stack.start("registry", stack.folder / name, {"SERVERS_DIR": str(servers)})
         self.registry_at = at["registry"]
         self.admin = Admin(self.registry_at)
-        for definition in definitions:
-            self.admin.add(definition)
+        count = len(json.loads(self.admin.ok("GET", "/api/servers")))
+        if count != len(definitions):
+            raise AssertionError(f"the registry has {count} servers, not {len(definitions)}\n{self.registry.tail()}")
 
     def gateway(self, env: dict[str, str], command: list[str]) -> tuple[harness.Process, dict[str, str]]:
         """A fresh gateway, ready, and where it listens; `command` is what is run."""

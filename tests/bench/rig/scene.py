@@ -93,8 +93,9 @@ class Scene:
         return [self.nginx(), self.ours(), self.haproxy()]
 
 
-def names(count: int) -> list[str]:
-    return [f"srv{index:05d}" for index in range(count)]
+def names(routes: int) -> list[str]:
+    """What there is besides the four that every work has."""
+    return [f"srv{index:05d}" for index in range(routes - 4)]
 
 
 def certificate(folder: pathlib.Path) -> None:
