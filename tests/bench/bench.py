@@ -43,6 +43,8 @@ def main() -> int:
         "added": routes.added, "sse": streams.streams, "bulk": bulk.bulk, "start": start.start,
     }
     options = arguments(list(works))
+    if options.update and options.quick:
+        sys.exit("a quick run gives no figures for a page: leave out --quick or --update")
     if lacking := missing(*TOOLS):
         sys.exit(f"not installed: {', '.join(lacking)} (scripts/setup.sh bench installs them on Debian)")
     os.environ["MCP_BIN"] = str(options.mcp.resolve(strict=True))
@@ -71,7 +73,7 @@ def main() -> int:
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(report, indent=1))
-    failed = [name for name, table in report["works"].items() if any(has_failures(row, table["columns"]) for row in table["rows"][:])]
+    failed = [name for name, table in report["works"].items() if any(has_failures(row, table["columns"]) for row in table["rows"])]
     for names, why in ((broken, "could not be measured"), (failed, "had failed requests of ours")):
         if names:
             print(f"{', '.join(names)} {why}", file=sys.stderr)
@@ -82,11 +84,14 @@ def arguments(works: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mcp", type=pathlib.Path)
     parser.add_argument("load", type=pathlib.Path)
-    parser.add_argument("work", nargs="*", choices=[*works, []], help=f"of {', '.join(works)}; default: all")
+    parser.add_argument("work", nargs="*", help=f"of {', '.join(works)}; default: all")
     parser.add_argument("--quick", action="store_true", help="few and short rounds: to see that it works, not for figures")
     parser.add_argument("--json", type=pathlib.Path, help="also write every round to this file")
     parser.add_argument("--update", type=pathlib.Path, help="also write the tables into this page")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if unknown := [name for name in options.work if name not in works]:
+        parser.error(f"there is no work {', '.join(unknown)}; works are {', '.join(works)}")
+    return options
 
 
 def machine(cores: list[int]) -> str:

@@ -30,12 +30,20 @@ pub struct Options {
 /// Prints `START`, the figures at the end.
 pub async fn run(options: Options) -> io::Result<()> {
     let connector = TlsConnector::from(Arc::new(settings().map_err(io::Error::other)?));
-    let (delays, failed) = (Rc::new(RefCell::new(Histogram::new())), Rc::new(Cell::new(0)));
+    let (delays, failed) = (
+        Rc::new(RefCell::new(Histogram::new())),
+        Rc::new(Cell::new(0)),
+    );
     println!("START");
     let end = clock::now() + clock::nanoseconds(options.seconds);
     let callers: Vec<_> = (0..options.parallel)
         .map(|_| {
-            let (connector, to, delays, failed) = (connector.clone(), options.to.clone(), Rc::clone(&delays), Rc::clone(&failed));
+            let (connector, to, delays, failed) = (
+                connector.clone(),
+                options.to.clone(),
+                Rc::clone(&delays),
+                Rc::clone(&failed),
+            );
             tokio::task::spawn_local(async move {
                 while clock::now() < end {
                     let since = clock::now();
@@ -51,7 +59,12 @@ pub async fn run(options: Options) -> io::Result<()> {
         caller.await.map_err(io::Error::other)?;
     }
     let delays = delays.borrow();
-    println!(r#"{{"count":{},"failed":{},{}}}"#, delays.count(), failed.get(), delays.members());
+    println!(
+        r#"{{"count":{},"failed":{},{}}}"#,
+        delays.count(),
+        failed.get(),
+        delays.members()
+    );
     Ok(())
 }
 
@@ -111,6 +124,9 @@ impl ServerCertVerifier for Anything {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ECDSA_NISTP256_SHA256, SignatureScheme::RSA_PSS_SHA256]
+        vec![
+            SignatureScheme::ECDSA_NISTP256_SHA256,
+            SignatureScheme::RSA_PSS_SHA256,
+        ]
     }
 }

@@ -9,7 +9,11 @@ pub struct Histogram {
 
 impl Histogram {
     pub fn new() -> Self {
-        Self { buckets: vec![0; 64 * 64], count: 0, longest: 0 }
+        Self {
+            buckets: vec![0; 64 * 64],
+            count: 0,
+            longest: 0,
+        }
     }
 
     pub fn add(&mut self, value: u64) {

@@ -21,16 +21,26 @@ pub fn head(data: &[u8]) -> Option<Head> {
     let body = if field(&data[..end], "transfer-encoding").is_some() {
         Body::Chunked
     } else {
-        Body::Length(field(&data[..end], "content-length").and_then(|value| value.parse().ok()).unwrap_or(0))
+        Body::Length(
+            field(&data[..end], "content-length")
+                .and_then(|value| value.parse().ok())
+                .unwrap_or(0),
+        )
     };
-    Some(Head { bytes: end + 4, body })
+    Some(Head {
+        bytes: end + 4,
+        body,
+    })
 }
 
 /// The value of a header field.
 pub fn field<'a>(head: &'a [u8], name: &str) -> Option<&'a str> {
     head.split(|byte| *byte == b'\n').find_map(|line| {
         let (before, after) = line.split_at_checked(name.len())?;
-        let value = before.eq_ignore_ascii_case(name.as_bytes()).then(|| after.strip_prefix(b":")).flatten()?;
+        let value = before
+            .eq_ignore_ascii_case(name.as_bytes())
+            .then(|| after.strip_prefix(b":"))
+            .flatten()?;
         std::str::from_utf8(value).ok().map(str::trim)
     })
 }

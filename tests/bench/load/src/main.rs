@@ -27,7 +27,9 @@ enum Command {
 
 fn main() -> std::io::Result<()> {
     let command = Command::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     tokio::task::LocalSet::new().block_on(&runtime, async {
         match command {
             Command::Server(options) => server::run(options).await,

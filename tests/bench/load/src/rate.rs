@@ -71,7 +71,12 @@ pub async fn run(options: Options) -> io::Result<()> {
         caller.await.map_err(io::Error::other)?;
     }
     let delays = run.delays.borrow();
-    println!(r#"{{"count":{},"failed":{},{}}}"#, delays.count(), run.failed.get(), delays.members());
+    println!(
+        r#"{{"count":{},"failed":{},{}}}"#,
+        delays.count(),
+        run.failed.get(),
+        delays.members()
+    );
     Ok(())
 }
 
@@ -92,7 +97,10 @@ impl Run {
                 None => Err(io::ErrorKind::NotConnected.into()),
             };
             match answered {
-                Ok(()) => self.delays.borrow_mut().add(clock::now().saturating_sub(due)),
+                Ok(()) => self
+                    .delays
+                    .borrow_mut()
+                    .add(clock::now().saturating_sub(due)),
                 Err(_) => {
                     connection = None;
                     self.failed.set(self.failed.get() + 1);

@@ -34,7 +34,12 @@ pub async fn run(options: Options) -> io::Result<()> {
         match listener.accept().await {
             Ok((stream, _)) => {
                 accepted += 1;
-                let connection = Connection { stream, answer, interval: options.interval, number: accepted };
+                let connection = Connection {
+                    stream,
+                    answer,
+                    interval: options.interval,
+                    number: accepted,
+                };
                 tokio::task::spawn_local(async move { connection.serve().await.ok() });
             }
             // Out of descriptors, most likely.
@@ -64,7 +69,11 @@ impl Connection {
                 }
             };
             let body = data.split_off(head.bytes);
-            let target = data.split(|byte| *byte == b' ').nth(1).unwrap_or_default().to_vec();
+            let target = data
+                .split(|byte| *byte == b' ')
+                .nth(1)
+                .unwrap_or_default()
+                .to_vec();
             if target.ends_with(b"/sse") {
                 drop((data, body, target));
                 return self.events().await;
@@ -75,7 +84,9 @@ impl Connection {
             if target.ends_with(b"/big") {
                 self.bulk().await?;
             } else if target.ends_with(b"/auth/validate") {
-                self.stream.write_all(if known { KNOWN } else { UNKNOWN }).await?;
+                self.stream
+                    .write_all(if known { KNOWN } else { UNKNOWN })
+                    .await?;
             } else {
                 self.stream.write_all(self.answer).await?;
             }
@@ -104,7 +115,9 @@ impl Connection {
     }
 
     async fn bulk(&mut self) -> io::Result<()> {
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {BULK_BYTES}\r\n\r\n");
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {BULK_BYTES}\r\n\r\n"
+        );
         self.stream.write_all(head.as_bytes()).await?;
         let chunk = vec![b'x'; BULK];
         let mut left = BULK_BYTES;
@@ -119,7 +132,10 @@ impl Connection {
     async fn events(mut self) -> io::Result<()> {
         self.stream.write_all(EVENTS_HEAD).await?;
         // Spread over the interval, so that events do not come in bursts.
-        tokio::time::sleep(Duration::from_micros(self.number.wrapping_mul(7919) % (self.interval * 1000))).await;
+        tokio::time::sleep(Duration::from_micros(
+            self.number.wrapping_mul(7919) % (self.interval * 1000),
+        ))
+        .await;
         let mut ticks = tokio::time::interval(Duration::from_millis(self.interval));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -128,7 +144,9 @@ impl Connection {
                 "event: message\ndata: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"t\":{:020}}}\n\n",
                 clock::now()
             );
-            self.stream.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes()).await?;
+            self.stream
+                .write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes())
+                .await?;
         }
     }
 }
@@ -137,6 +155,7 @@ const BULK: usize = 256 * 1024;
 const BULK_BYTES: usize = 100_000_000;
 const KNOWN: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-User: alice\r\nX-Scopes: mcp:read mcp:call\r\nX-Auth-Method: jwt\r\n\r\n";
-const UNKNOWN: &[u8] = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nWWW-Authenticate: Bearer\r\n\r\n";
+const UNKNOWN: &[u8] =
+    b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nWWW-Authenticate: Bearer\r\n\r\n";
 const EVENTS_HEAD: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n";

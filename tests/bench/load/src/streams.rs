@@ -39,7 +39,10 @@ struct Run {
 /// Prints `OPEN` and how many streams were answered, `START` after the warming up, the figures at the end.
 pub async fn run(options: Options) -> io::Result<()> {
     let run = Rc::new(Run::default());
-    let request = format!("GET {} HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\n\r\n", options.path, options.to);
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\n\r\n",
+        options.path, options.to
+    );
     for number in 1..=options.streams {
         let (run, to, request) = (Rc::clone(&run), options.to.clone(), request.clone());
         tokio::task::spawn_local(async move {
