@@ -40,7 +40,7 @@ class Loads:
         for counts in re.findall(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text):
             failed += sum(map(int, counts))
         rate = float(_first(r"Requests/sec:\s+([\d.]+)", text))
-        return _result(peer, count, cost, rate, _microseconds(_first(r"50%\s+(\S+)", text)), failed)
+        return _result(peer, count, cost, rate, _microseconds(_first(r"(?m)^\s+50%\s+(\S+)", text)), failed)
 
     def h2load(self, peer: Peer, path: str, seconds: float, streams: int = 8) -> dict:
         """Tool calls over HTTP/2 and TLS, `streams` at once on each connection."""
