@@ -32,7 +32,7 @@ def main() -> int:
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
-    from rig.programs import CORES, missing
+    from rig.programs import CORES, end_on_signal, missing
     from rig.report import replace_section
     from works import bulk, requests, routes, start, streams
     from works.run import Run
@@ -43,6 +43,7 @@ def main() -> int:
         "added": routes.added, "sse": streams.streams, "bulk": bulk.bulk, "start": start.start,
     }
     options = arguments(list(works))
+    end_on_signal()
     if options.update and options.quick:
         sys.exit("a quick run gives no figures for a page: leave out --quick or --update")
     if lacking := missing(*TOOLS):

@@ -48,8 +48,10 @@ def main() -> int:
     options = arguments()
     os.environ["MCP_BIN"] = str((options.registry or options.gateway).resolve(strict=True))
     from rig.product import Product
+    from rig.programs import end_on_signal
     from stack import Stack, definition
 
+    end_on_signal()
     with Lockstep() as work, Stack() as stack:
         product = Product(stack, [definition(PATH, work.url)])
         counter = callgrind.Counter(stack.folder)

@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -92,6 +93,12 @@ class Programs:
         for one in [one for one in self.running if one[0].pid == peer.pid]:
             _end(*one)
             self.running.remove(one)
+
+
+def end_on_signal() -> None:
+    """A signal that ends this process ends what it started first."""
+    for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(one, lambda number, _: sys.exit(128 + number))
 
 
 def pinned(core: str | None, argv: list[str]) -> list[str]:
