@@ -17,7 +17,7 @@ WARM_SECONDS = 3.0
 def streams(run: Run) -> Table:
     """A fresh process each time: memory that a proxy keeps for the next streams must not hide."""
     rounds: dict[str, list[dict]] = {}
-    for number in range(max(1, run.rounds // 2)):
+    for number in range((run.rounds + 1) // 2):
         with run.scene() as scene:
             direct = _one(run, scene, None)
             makers = [scene.nginx, scene.ours, scene.haproxy]

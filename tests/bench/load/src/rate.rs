@@ -96,15 +96,12 @@ impl Run {
                 Some(kept) => self.exchange(kept).await,
                 None => Err(io::ErrorKind::NotConnected.into()),
             };
-            match answered {
-                Ok(()) => self
-                    .delays
-                    .borrow_mut()
-                    .add(clock::now().saturating_sub(due)),
-                Err(_) => {
-                    connection = None;
-                    self.failed.set(self.failed.get() + 1);
-                }
+            if answered.is_ok() {
+                let delay = clock::now().saturating_sub(due);
+                self.delays.borrow_mut().add(delay);
+            } else {
+                connection = None;
+                self.failed.set(self.failed.get() + 1);
             }
         }
     }
