@@ -37,8 +37,8 @@ test-deploy: ## build the images with podman, bring both compose stacks up, chec
 	$(not_yet)
 	@scripts/test-deploy.sh
 
-# not yet: bench: comparison with NGINX, HAProxy and Envoy; load figures; thresholds. Only micro benchmarks run, where there are any
-bench: ## micro benchmarks
+# not yet: bench: Envoy and other proxies, HTTP/3, session resumption, RSA certificates, real networks
+bench: ## our gateway beside NGINX and HAProxy: CPU, memory, delay; WHAT="h1 sse", QUICK=1, UPDATE=1, WHAT=micro, WHAT=profile
 	$(not_yet)
 	@scripts/bench.sh
 

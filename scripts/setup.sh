@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a make target needs and is not there yet: scripts/setup.sh run|test|deploy|audit|soak
+# Installs what a make target needs and is not there yet: scripts/setup.sh run|test|deploy|audit|soak|bench
 #
 # Debian packages come from apt (as root or with sudo) and only when a command is missing; nothing
 # that apt installs here is started. Rust and Node are the two things that must be there already.
@@ -16,7 +16,8 @@ main() {
     deploy) require_rust; require_node; apt_for "${DEPLOY_NEEDS[@]}"; python_clients mcp-2.3.0; deploy_tools ;;
     audit)  require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
     soak)   require_rust; apt_for "${BUILD_NEEDS[@]}" "${SOAK_NEEDS[@]}" ;;
-    *)      die "usage: scripts/setup.sh run|test|deploy|audit|soak" ;;
+    bench)  require_rust; apt_for "${BUILD_NEEDS[@]}" "${BENCH_NEEDS[@]}" ;;
+    *)      die "usage: scripts/setup.sh run|test|deploy|audit|soak|bench" ;;
   esac
 }
 
@@ -25,6 +26,11 @@ BUILD_NEEDS=(gcc=gcc "g++=g++" make=make cmake=cmake pkg-config=pkg-config curl=
 TEST_NEEDS=(
   '/usr/lib/postgresql/*/bin/initdb=postgresql' chromium=chromium nginx=nginx openssl=openssl
   python3=python3 /usr/lib/python3*/ensurepip=python3-venv setpriv=util-linux ps=procps strace=strace
+  vgdb=valgrind
+)
+BENCH_NEEDS=(
+  nginx=nginx haproxy=haproxy wrk=wrk h2load=nghttp2-client valgrind=valgrind openssl=openssl python3=python3
+  taskset=util-linux
 )
 SOAK_NEEDS=(nginx=nginx wrk=wrk openssl=openssl python3=python3)
 DEPLOY_NEEDS=(

@@ -41,8 +41,9 @@ def binary() -> pathlib.Path:
 class Process(Child):
     """One running `mcp` process."""
 
-    def __init__(self, name: str, folder: pathlib.Path, args: list[str], env: dict[str, str]):
-        super().__init__(name, folder, [str(binary()), *args], {"LOG_FORMAT": "text"} | env)
+    def __init__(self, name: str, folder: pathlib.Path, args: list[str], env: dict[str, str], command: list[str] | None = None):
+        """`command` goes before `args`: another binary, or one wrapped in a tool that ends up as the same process."""
+        super().__init__(name, folder, [*(command or [str(binary())]), *args], {"LOG_FORMAT": "text"} | env)
 
     def listeners(self, data_dir: pathlib.Path) -> dict[str, str]:
         """The addresses it bound, once it answers ready on its operations listener."""
