@@ -21,6 +21,7 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 
 pub use self::direct::{DirectBody, Outgoing};
+use self::connect::Protocol;
 use self::pool::Sender;
 pub use self::pool::{Lease, Pool, PoolLimits};
 use super::body::{self, RequestBody};
@@ -118,9 +119,17 @@ async fn exchange(
     origin: &Arc<Origin>,
     mut request: Request<RequestBody>,
 ) -> Result<Answer, Reason> {
+    // HTTP/2 knows no upgrade: such a request has a connection of its own.
+    let protocol = if request.headers().contains_key(http::header::UPGRADE) {
+        Protocol::Http1
+    } else {
+        Protocol::Any
+    };
     // A kept connection may have been closed by the other side at any moment. hyper gives the
     // request back when nothing of it was written; only then is another connection tried.
-    while let Some(mut sender) = pool.take(origin.id) {
+    while protocol == Protocol::Any
+        && let Some(mut sender) = pool.take(origin.id)
+    {
         if sender.ready().await.is_err() {
             continue;
         }
@@ -131,7 +140,7 @@ async fn exchange(
         }
     }
     // Boxed: rare beside the exchanges, and large.
-    let mut sender = Box::pin(connect::connect(pool, origin)).await?;
+    let mut sender = Box::pin(connect::connect(pool, origin, protocol)).await?;
     match sender.try_send(request).await {
         Ok(response) => Ok(pool.answer(origin, sender, response)),
         Err((_, error)) => Err(refusal(&error)),
