@@ -121,7 +121,7 @@ pub struct Record {
     /// When its head was complete.
     pub started: Instant,
     /// Where the counters are.
-    pub usage: GatewayUsage,
+    pub usage: Arc<GatewayUsage>,
     /// The server it went to.
     pub route: Option<Arc<CompiledRoute>>,
     /// Answer.

@@ -95,7 +95,7 @@ fn begin(context: &Context, mut request: Request<Incoming>) -> Next {
     let mut record = Box::new(Record {
         id: gateway.ids.next(),
         started: Instant::now(),
-        usage: gateway.usage.clone(),
+        usage: Arc::clone(&gateway.usage),
         route: None,
         status: StatusCode::OK,
         bytes_out: 0,

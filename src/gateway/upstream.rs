@@ -20,8 +20,8 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-pub use self::direct::{DirectBody, Outgoing};
 use self::connect::Protocol;
+pub use self::direct::{DirectBody, Outgoing};
 use self::pool::Sender;
 pub use self::pool::{Lease, Pool, PoolLimits};
 use super::body::{self, RequestBody};

@@ -89,12 +89,12 @@ async fn exchange(
         request,
         sent: 0,
         deaf: false,
-        came: BytesMut::new(),
+        came: Bytes::new(),
     };
     let head = poll_fn(|context| exchange.poll_head(context)).await?;
     let is_sent = exchange.sent == request.head.len() + request.body.len();
     let home = (head.persistent && is_sent).then(|| (Arc::clone(pool), origin.id));
-    let body = DirectBody::new(head.framing, exchange.came.freeze(), exchange.wire, home);
+    let body = DirectBody::new(head.framing, exchange.came, exchange.wire, home);
     let mut response = Response::new(AnswerBody::Direct(body));
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
@@ -108,7 +108,7 @@ struct Exchange<'r> {
     sent: usize,
     /// The server takes no more of the request; it may have answered before.
     deaf: bool,
-    came: BytesMut,
+    came: Bytes,
 }
 
 impl Exchange<'_> {

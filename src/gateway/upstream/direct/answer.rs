@@ -4,7 +4,7 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use http::header::{self, HeaderMap, HeaderName};
 use http::{HeaderValue, Method, StatusCode};
 
@@ -38,17 +38,17 @@ pub(super) enum Malformed {
 }
 
 /// Reads a head off the front of `came`, stepping over those that only inform; `None` when more
-/// bytes are needed.
-pub(super) fn read(came: &mut BytesMut, method: &Method) -> Result<Option<Head>, Malformed> {
+/// bytes are needed. Values share the bytes that came.
+pub(super) fn read(came: &mut Bytes, method: &Method) -> Result<Option<Head>, Malformed> {
     loop {
-        let Some((status, head)) = read_one(came, method)? else {
+        let Some(head) = read_one(came, method)? else {
             return if came.len() > MAX_HEAD_BYTES {
                 Err(Malformed::TooLarge)
             } else {
                 Ok(None)
             };
         };
-        match status.as_u16() {
+        match head.status.as_u16() {
             101 => return Err(Malformed::Switching),
             100..200 => {}
             _ => return Ok(Some(head)),
@@ -56,7 +56,7 @@ pub(super) fn read(came: &mut BytesMut, method: &Method) -> Result<Option<Head>,
     }
 }
 
-fn read_one(came: &mut BytesMut, method: &Method) -> Result<Option<(StatusCode, Head)>, Malformed> {
+fn read_one(came: &mut Bytes, method: &Method) -> Result<Option<Head>, Malformed> {
     let mut fields = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; MAX_FIELDS];
     let mut parsed = httparse::Response::new(&mut []);
     let length = match httparse::ParserConfig::default()
@@ -69,29 +69,13 @@ fn read_one(came: &mut BytesMut, method: &Method) -> Result<Option<(StatusCode, 
     };
     let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or(Malformed::Syntax(httparse::Error::Status))?;
-    let is_11 = parsed.version == Some(1);
-    let start = came.as_ptr().addr();
-    // Values share the head's bytes, which are split off once nothing borrows them.
-    let mut places = [(0, 0, 0, 0); MAX_FIELDS];
-    let count = parsed.headers.len();
-    for (place, field) in places.iter_mut().zip(parsed.headers.iter()) {
-        let (name, value) = (field.name.as_bytes(), field.value);
-        *place = (
-            name.as_ptr().addr() - start,
-            name.len(),
-            value.as_ptr().addr() - start,
-            value.len(),
-        );
+    let mut builder = Builder::new(parsed.headers.len());
+    for field in parsed.headers.iter() {
+        builder.add(field.name.as_bytes(), came.slice_ref(field.value))?;
     }
-    let block = came.split_to(length).freeze();
-    let mut builder = Builder::new(count);
-    for &(name, name_len, value, value_len) in places.iter().take(count) {
-        let name = block.get(name..name + name_len).unwrap_or_default();
-        builder.add(name, block.slice(value..value + value_len))?;
-    }
-    builder
-        .finish(status, is_11, method)
-        .map(|head| Some((status, head)))
+    let head = builder.finish(status, parsed.version == Some(1), method)?;
+    came.advance(length);
+    Ok(Some(head))
 }
 
 /// Collects fields, keeping those of one hop for itself.
@@ -208,7 +192,7 @@ mod tests {
     use super::*;
 
     fn head(text: &str) -> Result<Option<(Head, String)>, Malformed> {
-        let mut came = BytesMut::from(text.as_bytes());
+        let mut came = Bytes::copy_from_slice(text.as_bytes());
         let head = read(&mut came, &Method::POST)?;
         Ok(head.map(|head| (head, String::from_utf8(came.to_vec()).unwrap())))
     }

@@ -42,9 +42,19 @@ impl Wire {
     pub(super) fn poll_append(
         &mut self,
         context: &mut Context<'_>,
-        to: &mut BytesMut,
+        to: &mut Bytes,
     ) -> Poll<io::Result<usize>> {
-        self.poll_scratch(context, |came| to.extend_from_slice(came))
+        self.poll_scratch(context, |came| {
+            *to = if to.is_empty() {
+                Bytes::copy_from_slice(came)
+            } else {
+                let mut joined = std::mem::take(to)
+                    .try_into_mut()
+                    .unwrap_or_else(|shared| BytesMut::from(&*shared));
+                joined.extend_from_slice(came);
+                joined.freeze()
+            };
+        })
     }
 
     /// What is there; empty: the other side has closed. `expected` bytes are still to come, where
