@@ -193,7 +193,13 @@ fn find_session<'p>(
     call: &mut Call,
 ) -> Result<Place<'p>, Reason> {
     if !route.route.public {
-        session::take(seals, &mut exchange.head, call.holder(route), place)?;
+        // Legacy streams are never resumed, wherever they are opened.
+        let at = if opens_legacy(route, place) {
+            Place::Sse
+        } else {
+            place
+        };
+        session::take(seals, &mut exchange.head, call.holder(route), at)?;
     }
     if place != Place::Message {
         return Ok(place);

@@ -259,6 +259,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::catalog::samples;
     use crate::domain::endpoint::Endpoints;
     use crate::domain::ids::{ClusterId, Revision};
 
@@ -332,6 +333,27 @@ mod tests {
             |path: &str| Arc::ptr_eq(first.find(path).unwrap().0, second.find(path).unwrap().0);
         assert!(same("/a"));
         assert!(!same("/b"));
+    }
+
+    #[test]
+    fn seals_follow_the_snapshots_key_and_outlive_a_snapshot_without() {
+        let origins = Origins::for_tests();
+        let told = |byte: u8| {
+            let mut snapshot = samples::snapshot("c", 1, []);
+            snapshot.access = Some(Arc::new(samples::access(byte)));
+            Arc::new(snapshot)
+        };
+        let untold = snapshot(BTreeMap::new());
+        let compile = |snapshot, previous| Table::compile(snapshot, previous, &origins);
+        let same =
+            |one: &Table, two: &Table| Arc::ptr_eq(one.seals().unwrap(), two.seals().unwrap());
+        let own = compile(Arc::clone(&untold), None);
+        assert!(same(&own, &compile(Arc::clone(&untold), Some(&own))));
+        let first = compile(told(1), Some(&own));
+        assert!(!same(&own, &first));
+        assert!(same(&first, &compile(told(1), Some(&first))));
+        assert!(same(&first, &compile(untold, Some(&first))));
+        assert!(!same(&first, &compile(told(2), Some(&first))));
     }
 
     #[test]

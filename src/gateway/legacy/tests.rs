@@ -178,7 +178,7 @@ fn a_first_event_without_end_is_cut_off() {
     let table = table("http://h/sse");
     let mut rewrite = stream(&table, "");
     let long = [b'x'; 1024];
-    let held = (0..).find(|_| rewrite.pass(Bytes::copy_from_slice(&long)).is_err());
+    let held = (0..100).find(|_| rewrite.pass(Bytes::copy_from_slice(&long)).is_err());
     assert_eq!(held, Some(EVENT_BYTES / long.len()));
 }
 

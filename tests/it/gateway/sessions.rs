@@ -11,7 +11,7 @@ const OWN: &str = "0f9a.~session/1";
 fn with_id(ids: &[&str]) -> Vec<u8> {
     let fields: String = ids
         .iter()
-        .map(|id| format!("\r\nmcp-session-id: {id}"))
+        .flat_map(|id| ["\r\nmcp-session-id: ", *id])
         .collect();
     let answer = String::from_utf8(json(RESULT)).unwrap();
     answer
@@ -95,7 +95,7 @@ async fn a_session_of_another_caller_or_server_is_a_404_and_reaches_nobody() {
     let front = Front::routing([Server::new("/a", &url), Server::new("/b", &url)]);
     let (ann, bob) = (bearer(&front, "ann"), bearer(&front, "bob"));
     let id = begin(&front, "/a", &ann).await;
-    let cut = &id[..id.len() - 1];
+    let (cut, _) = id.split_at(id.len() - 1);
     for (target, token, id) in [
         ("/a", &bob, id.as_str()),
         ("/b", &ann, id.as_str()),
@@ -152,7 +152,8 @@ async fn an_id_is_learned_from_any_answer_and_only_if_it_is_one() {
         let reply = ask_with(&front, "POST", "/a", &token, &[]).await;
         assert_eq!(reply.status(), wanted, "{ids:?}");
         if wanted == 400 {
-            assert!(reply.head.one("mcp-session-id").unwrap().ends_with(".s"));
+            let id = reply.head.one("mcp-session-id").unwrap();
+            assert_eq!(id.rsplit('.').next(), Some("s"));
         }
     }
 }

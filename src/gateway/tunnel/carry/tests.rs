@@ -57,7 +57,7 @@ async fn each_side_may_go_on_after_the_other_has_closed_its_own() {
     client.write_all(b"last").await.unwrap();
     client.shutdown().await.unwrap();
     assert_eq!(rest(&mut server).await, b"last");
-    let long = [7; 20_000];
+    let long = vec![7; 20_000];
     let (sent, received) = tokio::join!(
         async {
             server.write_all(&long).await?;
@@ -87,7 +87,7 @@ async fn last_bytes_before_a_reset_arrive_though_the_other_side_still_sends() {
         // More than both buffers hold: it is read all the same.
         let (sent, received) = tokio::join!(
             async {
-                peer.write_all(&[1; 50_000]).await?;
+                peer.write_all(&vec![1; 50_000]).await?;
                 peer.shutdown().await
             },
             async {
@@ -123,7 +123,7 @@ async fn no_more_is_read_than_the_other_side_takes() {
             sent += 1;
         }
     };
-    assert!(timeout(Duration::from_secs(60), endless).await.is_err());
+    assert!(timeout(Duration::from_mins(1), endless).await.is_err());
     assert!(sent <= BUSY_BUFFER + 2, "{sent}");
     drop(server);
 }
