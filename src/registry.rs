@@ -17,6 +17,7 @@ pub mod info;
 mod keys;
 mod login;
 mod open;
+pub mod policy;
 mod servers;
 mod sessions;
 mod tokens;

@@ -26,6 +26,7 @@ pub use seal::Sealer;
 
 use crate::domain::ids::{ClusterId, Revision, TokenId};
 use crate::domain::path::ServerPath;
+use crate::domain::policy::Policy;
 use crate::domain::secret::Secret;
 use crate::domain::server::ServerDefinition;
 use crate::domain::time::Timestamp;
@@ -74,6 +75,8 @@ pub trait Transaction: Send {
     fn imports(&mut self) -> &mut dyn ImportRepository;
     /// Local users.
     fn users(&mut self) -> &mut dyn UserRepository;
+    /// Who may do what.
+    fn policy(&mut self) -> &mut dyn PolicyRepository;
     /// Who changed what.
     fn audit(&mut self) -> &mut dyn AuditRepository;
     /// Makes everything durable. `Bump::Yes` counts the revision up in the same transaction and
@@ -249,6 +252,29 @@ pub trait UserRepository: Send {
     async fn list(&mut self) -> Result<Vec<StoredUser>, Error>;
     /// Adds one or replaces the one of that name.
     async fn upsert(&mut self, user: &StoredUser) -> Result<(), Error>;
+}
+
+/// The policy that somebody wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPolicy {
+    /// Scopes and groups.
+    pub policy: Policy,
+    /// Counts its changes, from 1; its ETag.
+    pub version: u64,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Who changed it last.
+    pub updated_by: String,
+}
+
+/// Who may do what; one policy for all.
+#[async_trait]
+pub trait PolicyRepository: Send {
+    /// What was written last; nothing where nobody has written one.
+    async fn find(&mut self) -> Result<Option<StoredPolicy>, Error>;
+    /// Replaces the one whose version is `policy.version - 1`, or adds the first. [`Error::Stale`]
+    /// when it is another.
+    async fn keep(&mut self, policy: &StoredPolicy) -> Result<(), Error>;
 }
 
 /// One audit entry.

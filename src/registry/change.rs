@@ -10,13 +10,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::health::Health;
+use super::policy::PolicyOrigin;
 use super::view::{Entry, View};
 use super::{Error, Registry};
 use crate::catalog::snapshot::Access;
 use crate::domain::ids::{Revision, TokenId};
 use crate::domain::path::ServerPath;
 use crate::domain::time::Timestamp;
-use crate::store::{self, AuditEntry, Bump, StoredServer, Transaction};
+use crate::store::{self, AuditEntry, Bump, StoredPolicy, StoredServer, Transaction};
 
 /// Who changes something, in which request.
 #[derive(Clone, Debug)]
@@ -50,11 +51,13 @@ pub(super) struct Effect {
     pub(super) servers: Vec<(ServerPath, Option<StoredServer>)>,
     /// A token that no longer counts, and when it would have ended.
     pub(super) revoked: Option<(TokenId, Timestamp)>,
+    /// The policy as it is now.
+    pub(super) policy: Option<StoredPolicy>,
 }
 
 impl Effect {
     fn bump(&self) -> Bump {
-        if self.servers.is_empty() && self.revoked.is_none() {
+        if self.servers.is_empty() && self.revoked.is_none() && self.policy.is_none() {
             Bump::No
         } else {
             Bump::Yes
@@ -140,17 +143,20 @@ impl Registry {
                 servers.insert(path.clone(), Arc::new(entry));
             }
         }
-        let access = effect.revoked.as_ref().map_or_else(
-            || Arc::clone(&view.access),
-            |(id, end)| {
-                let mut access = Access::clone(&view.access);
-                let now = self.0.clock.now();
-                access.trust.revoked.retain(|_, end| *end > now);
-                access.trust.revoked.insert(id.clone(), *end);
-                Arc::new(access)
-            },
-        );
-        self.use_view(View::new(view.cluster.clone(), revision, servers, access));
+        let mut access = Arc::clone(&view.access);
+        if let Some((id, end)) = &effect.revoked {
+            let now = self.0.clock.now();
+            let revoked = &mut Arc::make_mut(&mut access).trust.revoked;
+            revoked.retain(|_, end| *end > now);
+            revoked.insert(id.clone(), *end);
+        }
+        let mut policy = view.policy.clone();
+        if let Some(stored) = &effect.policy {
+            Arc::make_mut(&mut access).policy = stored.policy.clone();
+            policy = PolicyOrigin::of(stored);
+        }
+        let cluster = view.cluster.clone();
+        self.use_view(View::new(cluster, revision, servers, access, policy));
         Ok(())
     }
 
@@ -214,7 +220,19 @@ pub(super) async fn read_view(
         .await?
         .into_iter()
         .collect();
-    Ok(View::new(cluster, revision, servers, Arc::new(access)))
+    let origin = match transaction.policy().find().await? {
+        Some(stored) => {
+            let origin = PolicyOrigin::of(&stored);
+            // An unchanged one stays the same to whoever compares.
+            if access.policy != stored.policy {
+                access.policy = stored.policy;
+            }
+            origin
+        }
+        None => PolicyOrigin::default(),
+    };
+    let access = Arc::new(access);
+    Ok(View::new(cluster, revision, servers, access, origin))
 }
 
 /// What was found at another address says nothing of this one.

@@ -32,7 +32,7 @@ pub(super) struct Made {
 }
 
 impl Registry {
-    /// Makes a token. It has at most the scopes of the caller and ends no later than the token
+    /// Makes a token. It has at most the scopes of the caller, or for admins of the policy, and ends no later than the token
     /// that the caller shows.
     pub(super) async fn make_token(
         &self,
@@ -40,14 +40,22 @@ impl Registry {
         caller: &Principal,
         request: Request,
     ) -> Result<Made, Error> {
-        let scopes: Vec<String> = match request.scopes {
-            None => caller.scopes.iter().map(ToString::to_string).collect(),
-            Some(scopes) => scopes.into_iter().collect(),
+        let policy = &self.view().access.policy;
+        let own = policy.scopes_of(caller);
+        // A choice of scopes leaves the groups out: they would bring all the others back.
+        let (scopes, groups): (Vec<String>, Vec<String>) = match request.scopes {
+            None => (
+                own.iter().map(ToString::to_string).collect(),
+                caller.groups.iter().map(ToString::to_string).collect(),
+            ),
+            Some(scopes) => (scopes.into_iter().collect(), Vec::new()),
         };
-        if let Some(foreign) = scopes
-            .iter()
-            .find(|scope| !caller.scopes.contains(scope.as_str()))
-        {
+        // Who may write the policy may hand out each of its scopes.
+        let is_admin = policy.is_admin(caller);
+        if let Some(foreign) = scopes.iter().find(|scope| {
+            let named = is_admin && policy.rules().scopes.contains_key(*scope);
+            !named && !own.contains(scope.as_str())
+        }) {
             return Err(Error::Scope(foreign.clone()));
         }
         let now = self.0.clock.now();
@@ -61,7 +69,6 @@ impl Registry {
             expires_at: caller.expires_at.map_or(end, |own| own.min(end)),
             revoked_at: None,
         };
-        let groups: Vec<String> = caller.groups.iter().map(ToString::to_string).collect();
         let token = self
             .0
             .keys

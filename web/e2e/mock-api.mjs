@@ -1,15 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { complete } from "./mock-data.mjs";
+import { MockPolicy } from "./mock-policy.mjs";
+import { Refusal } from "./mock-refusal.mjs";
 import { fieldErrors, WRITABLE } from "./mock-rules.mjs";
 
-/** An answer other than success: `respond` makes a problem document of it. */
-export class Refusal extends Error {
-  constructor(status, title, detail, { errors, headers } = {}) {
-    super(detail);
-    Object.assign(this, { status, title, errors, headers });
-  }
-}
+export { Refusal };
 
 /** The registry in memory: the same routes, versions, conditions and refusals as the real one. */
 export class MockApi {
@@ -26,6 +22,7 @@ export class MockApi {
     this.versions = new Map();
     this.sessions = new Map();
     this.tokens = new Map();
+    this.policy = new MockPolicy();
     this.waiting = new Set();
     this.failures = 0;
   }
@@ -48,6 +45,9 @@ export class MockApi {
       this.sessions.delete(caller.session?.id);
       return { status: 204, headers: { "Set-Cookie": `${COOKIE}=; Path=/; Max-Age=0` } };
     }
+    if (path === "/api/policy") return this.policy.answer(request, caller);
+    if (path === "/api/explain" && method === "GET")
+      return { status: 200, body: this.policy.explain(request) };
     if (path === "/api/tokens" && method === "GET")
       return { status: 200, body: [...this.tokens.values()].map(shown) };
     if (path === "/api/tokens/generate" && method === "POST") return this.generate(request, caller);
@@ -77,6 +77,7 @@ export class MockApi {
       scopes: ["mcp-registry-admin"],
       groups: ["mcp-registry-admin"],
       can_modify_servers: true,
+      ui_permissions: {},
       is_admin: true,
       csrf_token: session?.csrf ?? "",
     };

@@ -69,6 +69,7 @@ fn plain_paths(paths: Paths) -> Paths {
         (name = "servers", description = "definitions of MCP servers"),
         (name = "auth", description = "sessions of browsers"),
         (name = "tokens", description = "tokens for programs"),
+        (name = "policy", description = "who may do what"),
         (name = "gateways", description = "what gateways follow and report"),
         (name = "system", description = "health and facts about this registry"),
     ),

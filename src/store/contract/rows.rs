@@ -2,9 +2,11 @@
 
 use super::fixture::{Fixture, NOW, UPSTREAM_SECRET, path, server, token};
 use crate::domain::ids::TokenId;
+use crate::domain::policy::{Policy, Rules, ScopeRules};
 use crate::domain::secret::Secret;
 use crate::store::{
-    AuditEntry, Bump, Error, ImportedFile, Store, StoredServer, StoredSession, StoredUser,
+    AuditEntry, Bump, Error, ImportedFile, Store, StoredPolicy, StoredServer, StoredSession,
+    StoredUser,
 };
 
 super::on_each_database!(
@@ -18,6 +20,7 @@ super::on_each_database!(
     the_first_key_of_a_name_holds,
     a_file_is_noted_once_with_its_last_content,
     users_are_added_and_replaced,
+    the_policy_is_replaced_only_from_the_version_that_was_read,
     the_audit_lists_the_newest_first,
     no_secret_is_stored_in_the_clear,
 );
@@ -283,6 +286,40 @@ async fn users_are_added_and_replaced(fixture: &Fixture) {
         users.list().await.unwrap(),
         [user("ada", "$argon2id$2", false), admin]
     );
+}
+
+async fn the_policy_is_replaced_only_from_the_version_that_was_read(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let written = |version: u64, scope: &str| {
+        let mut rules = Rules::default();
+        rules.scopes.insert(scope.to_owned(), ScopeRules::default());
+        let groups = rules.groups.entry("héllo \"quoted\"".to_owned());
+        groups.or_default().insert(scope.to_owned());
+        StoredPolicy {
+            policy: Policy::new(rules),
+            version,
+            updated_at: NOW,
+            updated_by: "ada".to_owned(),
+        }
+    };
+    let mut transaction = store.begin().await.unwrap();
+    assert_eq!(transaction.policy().find().await.unwrap(), None);
+    for version in [0, 2] {
+        let late = transaction.policy().keep(&written(version, "a")).await;
+        assert!(matches!(late, Err(Error::Stale)), "{version}: {late:?}");
+    }
+    transaction.policy().keep(&written(1, "a")).await.unwrap();
+    transaction.commit(Bump::Yes).await.unwrap();
+
+    let mut transaction = store.begin().await.unwrap();
+    for version in [1, 3] {
+        let late = transaction.policy().keep(&written(version, "b")).await;
+        assert!(matches!(late, Err(Error::Stale)), "{version}: {late:?}");
+    }
+    transaction.policy().keep(&written(2, "b")).await.unwrap();
+    transaction.commit(Bump::Yes).await.unwrap();
+    let found = store.read().await.unwrap().policy().find().await.unwrap();
+    assert_eq!(found, Some(written(2, "b")));
 }
 
 async fn the_audit_lists_the_newest_first(fixture: &Fixture) {

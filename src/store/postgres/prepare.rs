@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::Executor as _;
+use sqlx::migrate::{MigrateError, Migration, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{Executor as _, SqlSafeStr as _};
 
 use super::Channel;
 use super::connection::{Work, classify};
@@ -144,14 +144,10 @@ pub(super) async fn migrate(
 }
 
 pub(super) fn migrations() -> Vec<Migration> {
-    let initial = include_str!("migrations/0001_initial.sql").into_sql_str();
-    vec![Migration::new(
-        1,
-        "initial".into(),
-        MigrationType::Simple,
-        initial,
-        false,
-    )]
+    unit::numbered([
+        ("initial", include_str!("migrations/0001_initial.sql")),
+        ("policy", include_str!("migrations/0002_policy.sql")),
+    ])
 }
 
 /// A replica that hangs must not hold up the others for ever, and an answer means that it is on

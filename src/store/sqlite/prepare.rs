@@ -6,9 +6,9 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, Migrator};
 use sqlx::sqlite::{SqliteConnection, SqliteJournalMode};
-use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio_util::task::TaskTracker;
 
 use super::connection::{CORRUPT, Home, IOERR, NOTADB, Work, classify, primary_code};
@@ -191,14 +191,10 @@ async fn run(
 }
 
 pub(super) fn migrations() -> Vec<Migration> {
-    let initial = include_str!("migrations/0001_initial.sql").into_sql_str();
-    vec![Migration::new(
-        1,
-        "initial".into(),
-        MigrationType::Simple,
-        initial,
-        false,
-    )]
+    unit::numbered([
+        ("initial", include_str!("migrations/0001_initial.sql")),
+        ("policy", include_str!("migrations/0002_policy.sql")),
+    ])
 }
 
 /// Reads everything that must be readable, and compares with what was acknowledged.

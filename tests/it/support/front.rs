@@ -24,7 +24,7 @@ use mcp::config::{GatewayConfig, HttpConfig};
 use mcp::domain::endpoint::{Endpoints, UpstreamUrl};
 use mcp::domain::ids::{ClusterId, Revision, TokenId};
 use mcp::domain::path::ServerPath;
-use mcp::domain::policy::{ADMIN_SCOPE, Names, Policy, ScopeRules, ServerRule};
+use mcp::domain::policy::{ADMIN_SCOPE, Names, Policy, Rules, ScopeRules, ServerRule};
 use mcp::domain::secret::Secret;
 use mcp::domain::server::{Route, UpstreamHeader, UpstreamTls};
 use mcp::domain::time::{Clock, Timestamp};
@@ -312,11 +312,11 @@ fn policy() -> Policy {
             methods: named(&["tools/list", "tools/call"]),
             tools: named(&["read"]),
         }],
-        admin: false,
+        ..ScopeRules::default()
     };
-    let mut policy = Policy::default();
-    policy.scopes.insert(READER.to_owned(), reader);
-    policy
+    let mut rules = Rules::default();
+    rules.scopes.insert(READER.to_owned(), reader);
+    Policy::new(rules)
 }
 
 /// One server of a snapshot.

@@ -37,6 +37,9 @@ export type Providers = Schemas["Providers"];
 export type TokenRequest = Schemas["TokenRequest"];
 export type TokenGenerated = Schemas["TokenGenerated"];
 export type TokenInfo = Schemas["TokenInfo"];
+export type PolicyDocument = Schemas["PolicyDocument"];
+export type ScopeDocument = Schemas["ScopeDocument"];
+export type Explained = Schemas["Explained"];
 export type PublicConfig = Schemas["PublicConfig"];
 
 /** Servers by path, with the version the registry gave the list. */

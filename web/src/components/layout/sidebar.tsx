@@ -1,14 +1,22 @@
 import { Link, useLocation } from "@tanstack/react-router";
-import { BookOpen, KeyRound, type LucideIcon, Server } from "lucide-react";
-import { useConfig } from "@/api/queries";
+import { BookOpen, KeyRound, type LucideIcon, Server, ShieldCheck } from "lucide-react";
+import { useConfig, useMe } from "@/api/queries";
 import { plainText } from "@/lib/safe-text";
 import { Brand } from "./brand";
 import { LiveIndicator } from "./live-indicator";
 import { UserMenu } from "./user-menu";
 
-const LINKS: { to: "/" | "/tokens" | "/api"; label: string; icon: LucideIcon }[] = [
+interface Entry {
+  to: "/" | "/tokens" | "/access" | "/api";
+  label: string;
+  icon: LucideIcon;
+  adminOnly?: true;
+}
+
+const LINKS: Entry[] = [
   { to: "/", label: "Servers", icon: Server },
   { to: "/tokens", label: "Access tokens", icon: KeyRound },
+  { to: "/access", label: "Access", icon: ShieldCheck, adminOnly: true },
   { to: "/api", label: "API", icon: BookOpen },
 ];
 
@@ -16,6 +24,8 @@ const LINKS: { to: "/" | "/tokens" | "/api"; label: string; icon: LucideIcon }[]
 export function Sidebar({ onNavigate }: { onNavigate?: () => void }) {
   const config = useConfig();
   const { pathname } = useLocation();
+  const isAdmin = useMe()?.is_admin ?? false;
+  const links = LINKS.filter((link) => isAdmin || !link.adminOnly);
   return (
     <div className="flex h-full flex-col gap-5 p-3">
       <Link
@@ -26,7 +36,7 @@ export function Sidebar({ onNavigate }: { onNavigate?: () => void }) {
         <Brand />
       </Link>
       <nav aria-label="Main" className="flex flex-col gap-0.5">
-        {LINKS.map(({ to, label, icon: Icon }) => (
+        {links.map(({ to, label, icon: Icon }) => (
           <Link
             key={to}
             to={to}
