@@ -371,7 +371,7 @@ impl Decimal {
     fn of(mut number: usize) -> Self {
         let (mut digits, mut start) = ([0; 20], 20);
         for (at, digit) in digits.iter_mut().enumerate().rev() {
-            *digit = b'0' + (number % 10) as u8;
+            *digit = b"0123456789".get(number % 10).copied().unwrap_or(b'0');
             start = at;
             number /= 10;
             if number == 0 {
