@@ -40,7 +40,7 @@ pub struct RequestRules {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted {
     /// The host as the client names it, with port.
-    pub host: String,
+    pub host: HeaderValue,
     /// The client is a page of an origin that may call.
     pub origin: Option<HeaderValue>,
 }
@@ -68,12 +68,34 @@ impl RequestRules {
         }
     }
 
-    /// Admits a request or says why not.
-    pub fn check(&self, head: &RequestHead, sni: Option<&str>) -> Result<Admitted, Reason> {
+    /// Admits a request or says why not. `sni` is the name that the connection's handshake was for,
+    /// `known` a host that was called on it and admitted before.
+    pub fn check(
+        &self,
+        head: &RequestHead,
+        sni: Option<&str>,
+        known: Option<&HeaderValue>,
+    ) -> Result<Admitted, Reason> {
         self.check_size(head)?;
         check_method(head)?;
         check_fields(head)?;
+        let host = self.check_host(head, sni, known)?;
+        let origin = self.check_origin(head, &host)?;
+        Ok(Admitted { host, origin })
+    }
+
+    /// The host that was called, which is one of ours.
+    fn check_host(
+        &self,
+        head: &RequestHead,
+        sni: Option<&str>,
+        known: Option<&HeaderValue>,
+    ) -> Result<HeaderValue, Reason> {
         let host = host_of(head)?;
+        // A client calls the same host all along; what was found out of it holds for its connection.
+        if let Some(known) = known.filter(|known| *known == host) {
+            return Ok(known.clone());
+        }
         let name = host_name(host).ok_or(Reason::BadHost)?;
         if sni.is_some_and(|sni| !sni.eq_ignore_ascii_case(name)) {
             return Err(Reason::Misdirected);
@@ -81,9 +103,7 @@ impl RequestRules {
         if !self.hosts.allows_host(host) {
             return Err(Reason::HostRefused);
         }
-        let host = host.to_owned();
-        let origin = self.check_origin(head, &host)?;
-        Ok(Admitted { host, origin })
+        HeaderValue::try_from(host).map_err(|_| Reason::BadHost)
     }
 
     fn check_size(&self, head: &RequestHead) -> Result<(), Reason> {
@@ -102,7 +122,11 @@ impl RequestRules {
         Ok(())
     }
 
-    fn check_origin(&self, head: &RequestHead, host: &str) -> Result<Option<HeaderValue>, Reason> {
+    fn check_origin(
+        &self,
+        head: &RequestHead,
+        host: &HeaderValue,
+    ) -> Result<Option<HeaderValue>, Reason> {
         let Some(value) = head.header(header::ORIGIN) else {
             return Ok(None);
         };
@@ -115,7 +139,7 @@ impl RequestRules {
             .split_once("://")
             .filter(|(scheme, _)| matches!(*scheme, "http" | "https"))
             .is_some_and(|(_, authority)| {
-                authority.eq_ignore_ascii_case(host)
+                authority.as_bytes().eq_ignore_ascii_case(host.as_bytes())
                     || self.hosts.is_own_name(authority)
                     || host_name(authority).is_some_and(is_loopback)
             });
@@ -151,7 +175,8 @@ fn check_fields(head: &RequestHead) -> Result<(), Reason> {
             return Err(Reason::HeaderMismatch);
         }
     }
-    if SINGLE.iter().any(|name| head.has_duplicate(name)) {
+    let repeats = head.headers().len() != head.headers().keys_len();
+    if repeats && SINGLE.iter().any(|name| head.has_duplicate(name)) {
         return Err(Reason::BadHeader);
     }
     if let Some(expect) = head.header(header::EXPECT)
@@ -232,7 +257,7 @@ mod tests {
     }
 
     fn checked(fields: &[(&str, &str)]) -> Result<Admitted, Reason> {
-        admission(&["gw.example"], false).check(&head("/x", fields), None)
+        admission(&["gw.example"], false).check(&head("/x", fields), None, None)
     }
 
     #[test]
@@ -278,8 +303,9 @@ mod tests {
     #[test]
     fn host_and_authority_must_agree() {
         let admission = admission(&["gw.example", "other.example"], false);
-        let check =
-            |fields: &[(&str, &str)]| admission.check(&head("http://gw.example/x", fields), None);
+        let check = |fields: &[(&str, &str)]| {
+            admission.check(&head("http://gw.example/x", fields), None, None)
+        };
         assert!(check(&[]).is_ok());
         assert!(check(&[("host", "GW.EXAMPLE")]).is_ok());
         assert_eq!(check(&[("host", "other.example")]), Err(Reason::BadHost));
@@ -289,9 +315,9 @@ mod tests {
     fn a_connection_made_for_another_name_is_misdirected() {
         let admission = admission(&["gw.example", "other.example"], false);
         let head = head("/x", &[("host", "gw.example:443")]);
-        assert!(admission.check(&head, Some("GW.example")).is_ok());
+        assert!(admission.check(&head, Some("GW.example"), None).is_ok());
         assert_eq!(
-            admission.check(&head, Some("other.example")),
+            admission.check(&head, Some("other.example"), None),
             Err(Reason::Misdirected)
         );
     }
@@ -327,6 +353,7 @@ mod tests {
             admission.check(
                 &head("/x", &[("host", "anything.example"), ("origin", origin)]),
                 None,
+                None,
             )
         };
         assert!(check("https://anything.example").is_ok());
@@ -360,6 +387,7 @@ mod tests {
         assert_eq!(
             admission.check(
                 &head(&format!("/{}", "a".repeat(100)), &[("host", "box")]),
+                None,
                 None
             ),
             Err(Reason::TargetTooLong)
@@ -376,7 +404,10 @@ mod tests {
                 .body(())
                 .unwrap();
             let head = RequestHead::from_parts(request.into_parts().0);
-            assert_eq!(admission.check(&head, None), Err(Reason::MethodNotAllowed));
+            assert_eq!(
+                admission.check(&head, None, None),
+                Err(Reason::MethodNotAllowed)
+            );
         }
     }
 }

@@ -7,20 +7,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::account::Record;
 use super::legacy;
 use super::streams::StreamGuard;
-use super::upstream::Lease;
+use super::upstream::AnswerBody;
 use crate::http::leftover::ClientBody;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a body ended early.
 #[derive(Debug)]
 pub enum Error {
     /// The side that sends it broke off.
-    Broken(hyper::Error),
+    Broken(BoxError),
     /// The side that sends it reset its stream, with a reason that says nothing of an error.
     Cut,
     /// The side that sends it fell silent.
@@ -42,10 +43,22 @@ impl fmt::Display for Error {
     }
 }
 
+impl From<hyper::Error> for Error {
+    fn from(error: hyper::Error) -> Self {
+        Self::Broken(Box::new(error))
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::Broken(Box::new(error))
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Broken(error) => Some(error),
+            Self::Broken(error) => Some(&**error),
             Self::Legacy(error) => Some(error),
             Self::Cut | Self::Silent | Self::Closed => None,
         }
@@ -61,6 +74,16 @@ pub enum RequestBody {
     Held(Option<Bytes>),
     /// Passed on as it comes; silence ends it.
     Stream(ClientBody, SilenceTimer),
+}
+
+impl RequestBody {
+    /// The held message; nothing where there is none, or the body is still to come.
+    pub fn into_held(self) -> Option<Bytes> {
+        match self {
+            Self::Held(bytes) => bytes,
+            Self::Empty | Self::Stream(..) => None,
+        }
+    }
 }
 
 impl Body for RequestBody {
@@ -119,11 +142,9 @@ impl ResponseBody {
 #[derive(Debug)]
 pub struct Relay {
     /// The body.
-    pub incoming: Incoming,
+    pub incoming: AnswerBody,
     /// It comes over HTTP/2, where a body ends with a flag.
     pub is_h2: bool,
-    /// Gives the connection back at the end.
-    pub lease: Lease,
     /// Ends the body when the upstream falls silent.
     pub timer: SilenceTimer,
     /// Set for event streams: closes it when its right ends.
@@ -214,7 +235,6 @@ impl Relay {
     }
 
     fn finish(&mut self) {
-        self.lease.finish();
         if let Some(record) = &mut self.record {
             record.complete = true;
         }
@@ -316,7 +336,7 @@ impl SilenceTimer {
 
 /// The next frame of data; trailers are dropped, since nobody may add fields after the check.
 fn poll_data(
-    incoming: &mut (impl Body<Data = Bytes, Error = hyper::Error> + Unpin),
+    incoming: &mut (impl Body<Data = Bytes, Error: Into<Error>> + Unpin),
     timer: &mut SilenceTimer,
     context: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
@@ -325,7 +345,7 @@ fn poll_data(
             Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => {}
             Poll::Ready(frame) => {
                 timer.heard();
-                return Poll::Ready(frame.map(|frame| frame.map_err(Error::Broken)));
+                return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
             }
             Poll::Pending => {
                 return timer
