@@ -47,7 +47,7 @@ impl Flood {
         self
     }
 
-    fn is_closed(mut self) -> Self {
+    fn ends_the_connection(mut self) -> Self {
         self.is_closed = true;
         self
     }
@@ -96,27 +96,27 @@ fn floods() -> Vec<Flood> {
                 ]
                 .concat()
             })
-            .is_closed(),
+            .ends_the_connection(),
         );
     }
-    let made = request.clone();
+    let made = request;
     floods.extend([
         flood("resets that the server is made to send", move |round| {
             let stream = stream(round);
             let zero = frame(frames::WINDOW_UPDATE, 0, stream, &[0; 4]);
             [open(stream, frames::END | frames::END_HEADERS, &made), zero].concat()
         })
-        .is_closed(),
+        .ends_the_connection(),
         flood("empty continuations", |_| {
             frame(frames::CONTINUATION, 0, 1, &[])
         })
         .first(begin.clone())
-        .is_closed(),
+        .ends_the_connection(),
         flood("endless header fields", move |_| {
             frame(frames::CONTINUATION, 0, 1, &big)
         })
         .first(begin)
-        .is_closed(),
+        .ends_the_connection(),
         flood("a bomb of references", move |round| {
             open(stream(round), frames::END | frames::END_HEADERS, &bomb)
         }),
@@ -144,7 +144,7 @@ fn floods() -> Vec<Flood> {
         flood("data of a stream that never was", |_| {
             frame(frames::DATA, 0, 999, b"x")
         })
-        .is_closed(),
+        .ends_the_connection(),
     ]);
     floods
 }

@@ -35,7 +35,7 @@ const ANSWERS: &[(&str, &[Field<'_>], &[u8])] = &[
 async fn server(status: &str, fields: &[Field<'_>], body: &[u8]) -> Upstream {
     let fields: String = fields
         .iter()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .flat_map(|(name, value)| [*name, ": ", *value, "\r\n"])
         .collect();
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\n{fields}content-length: {length}\r\n\r\n");
@@ -49,7 +49,7 @@ async fn answers_to_every_method_are_the_servers_own() {
         let front = Front::routing([Server::new("/a", &upstream.url("/")).public()]);
         let mut client = Client::plain(front.plain).await;
         let mut h2 = H2::plain(front.plain).await;
-        let code = status[..3].parse::<u16>().unwrap();
+        let code = status.split(' ').next().unwrap().parse::<u16>().unwrap();
         let fields = [JSON, ("mcp-session-id", "s-1")];
         let mut asked = 0;
         for target in ["/a", "/a/", "/a/mcp", "/a/mcp/"] {

@@ -38,7 +38,7 @@ async fn send(front: &Front, bytes: &[u8]) -> Outcome {
     let statuses = text
         .split("HTTP/1.")
         .skip(1)
-        .map(|answer| answer[2..5].parse().unwrap())
+        .map(|answer| answer.split(' ').nth(1).unwrap().parse().unwrap())
         .collect();
     Outcome {
         statuses,
@@ -109,9 +109,7 @@ async fn ambiguous_framing_ends_the_connection_and_reaches_nobody() {
             assert!(refused && !outcome.went_on, "{what} at {path}: {outcome:?}");
         }
     }
-    for call in upstream.calls() {
-        panic!("reached the server: {:?}", call.head);
-    }
+    assert!(upstream.calls().is_empty(), "{:?}", upstream.calls());
 }
 
 #[tokio::test]
@@ -284,7 +282,8 @@ async fn pipelined_requests_are_answered_in_order_and_reach_their_server_once() 
         } else {
             "\r\n"
         };
-        requests += &format!("PUT /a/{number} HTTP/1.1\r\nHost: localhost\r\n{body}");
+        let target = format!("/a/{number}");
+        requests.extend(["PUT ", &target, " HTTP/1.1\r\nHost: localhost\r\n", body]);
         targets.push(format!("/{number}"));
     }
     for pieces in [1, requests.len() / 7, requests.len()] {

@@ -35,7 +35,14 @@ enum Verdict {
 use Verdict::{Mismatch, Passes, Theirs};
 
 /// Header, revision in the body, `Mcp-Method`, and what comes of it.
-const MATRIX: &[(Option<&str>, Option<&str>, Option<&str>, Verdict)] = &[
+type Row = (
+    Option<&'static str>,
+    Option<&'static str>,
+    Option<&'static str>,
+    Verdict,
+);
+
+const MATRIX: &[Row] = &[
     // Before 2025-06-18 there was no header, and absence is no error after it.
     (None, None, None, Passes),
     (None, None, Some("tools/list"), Passes),
