@@ -9,6 +9,7 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use rmcp::{ClientLifecycleMode, ClientServiceExt as _};
 
 use crate::Era;
+use crate::listening::Listening;
 use crate::person::Person;
 
 /// A connection to a server.
@@ -22,7 +23,8 @@ pub(crate) async fn connect(url: &str, era: Era, with_token: bool) -> anyhow::Re
     {
         config = config.auth_header(token);
     }
-    let transport = StreamableHttpClientTransport::with_client(http_client()?, config);
+    let http = Listening::new(http_client()?);
+    let transport = StreamableHttpClientTransport::with_client(http.clone(), config);
     let lifecycle = match era {
         Era::Legacy => ClientLifecycleMode::Initialize,
         Era::Auto => ClientLifecycleMode::Auto {
@@ -30,10 +32,12 @@ pub(crate) async fn connect(url: &str, era: Era, with_token: bool) -> anyhow::Re
             legacy_version: Some(ProtocolVersion::V_2025_11_25),
         },
     };
-    Person::default()
+    let client = Person::default()
         .serve_with_lifecycle(transport, lifecycle)
         .await
-        .with_context(|| format!("connecting to {url}"))
+        .with_context(|| format!("connecting to {url}"))?;
+    http.settled().await;
+    Ok(client)
 }
 
 #[expect(

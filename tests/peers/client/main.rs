@@ -14,6 +14,7 @@
 mod connect;
 mod everything;
 mod jobs;
+mod listening;
 mod person;
 mod report;
 
