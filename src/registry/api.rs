@@ -10,8 +10,11 @@ mod openapi;
 mod reply;
 mod routes;
 mod servers;
+mod service_accounts;
 mod system;
 mod tokens;
+mod users;
+mod written;
 
 pub use openapi::{openapi, openapi_json};
 pub use routes::router;

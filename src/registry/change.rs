@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::accounts::Credentials;
 use super::health::Health;
 use super::view::{Entry, View};
 use super::{Error, Registry};
 use crate::catalog::snapshot::Access;
-use crate::domain::ids::{Revision, TokenId};
+use crate::domain::ids::Revision;
 use crate::domain::path::ServerPath;
 use crate::domain::time::Timestamp;
 use crate::store::{self, AuditEntry, Bump, StoredServer, Transaction};
@@ -48,13 +49,15 @@ pub(super) struct Effect {
     pub(super) audit: Vec<(&'static str, String)>,
     /// Servers as they are now; `None` where one was removed.
     pub(super) servers: Vec<(ServerPath, Option<StoredServer>)>,
-    /// A token that no longer counts, and when it would have ended.
-    pub(super) revoked: Option<(TokenId, Timestamp)>,
+    /// The credentials that count from now on, where that has changed.
+    pub(super) credentials: Option<Credentials>,
+    /// A local user whose sessions were ended or may do something else now.
+    pub(super) sessions_of: Option<String>,
 }
 
 impl Effect {
     fn bump(&self) -> Bump {
-        if self.servers.is_empty() && self.revoked.is_none() {
+        if self.servers.is_empty() && self.credentials.is_none() {
             Bump::No
         } else {
             Bump::Yes
@@ -108,6 +111,9 @@ impl Registry {
         }
         let bump = effect.bump();
         let revision = transaction.commit(bump).await?;
+        if let Some(username) = &effect.sessions_of {
+            self.0.sessions.forget_user(username);
+        }
         if bump == Bump::Yes {
             self.take_up(revision, &effect).await?;
         }
@@ -140,13 +146,11 @@ impl Registry {
                 servers.insert(path.clone(), Arc::new(entry));
             }
         }
-        let access = effect.revoked.as_ref().map_or_else(
+        let access = effect.credentials.as_ref().map_or_else(
             || Arc::clone(&view.access),
-            |(id, end)| {
+            |credentials| {
                 let mut access = Access::clone(&view.access);
-                let now = self.0.clock.now();
-                access.trust.revoked.retain(|_, end| *end > now);
-                access.trust.revoked.insert(id.clone(), *end);
+                credentials.put_into(&mut access.trust);
                 Arc::new(access)
             },
         );
@@ -177,6 +181,7 @@ impl Registry {
             &mut *transaction,
             Some(&before),
             &before.access,
+            &self.0.settings.auth.admin_user,
             self.0.clock.now(),
         )
         .await?;
@@ -191,6 +196,7 @@ pub(super) async fn read_view(
     transaction: &mut dyn Transaction,
     before: Option<&View>,
     access: &Access,
+    admin: &str,
     now: Timestamp,
 ) -> Result<View, Error> {
     let (cluster, revision) = transaction.cluster().await?;
@@ -208,12 +214,9 @@ pub(super) async fn read_view(
         servers.insert(path, entry);
     }
     let mut access = access.clone();
-    access.trust.revoked = transaction
-        .tokens()
-        .revoked(now)
+    Credentials::read(transaction, admin, now)
         .await?
-        .into_iter()
-        .collect();
+        .put_into(&mut access.trust);
     Ok(View::new(cluster, revision, servers, Arc::new(access)))
 }
 

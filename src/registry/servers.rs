@@ -230,6 +230,6 @@ fn effect(action: &'static str, path: &ServerPath, stored: Option<&StoredServer>
     Effect {
         audit: vec![(action, subject)],
         servers: vec![(path.clone(), stored.cloned())],
-        revoked: None,
+        ..Effect::default()
     }
 }

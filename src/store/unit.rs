@@ -5,6 +5,7 @@ mod audit;
 mod imports;
 mod keys;
 mod servers;
+mod service_accounts;
 mod sessions;
 mod tokens;
 mod users;
@@ -15,7 +16,7 @@ use super::seal::{Place, SealError, Sealer};
 use super::sql::{Commits, Connection, Value};
 use super::{
     AuditRepository, Bump, Error, ImportRepository, KeyRepository, ServerRepository,
-    SessionRepository, TokenRepository, Transaction, UserRepository,
+    ServiceAccountRepository, SessionRepository, TokenRepository, Transaction, UserRepository,
 };
 use crate::domain::ids::{ClusterId, Revision};
 use crate::domain::time::Timestamp;
@@ -88,6 +89,10 @@ impl<C: Connection> Transaction for Unit<C> {
     }
 
     fn users(&mut self) -> &mut dyn UserRepository {
+        self
+    }
+
+    fn service_accounts(&mut self) -> &mut dyn ServiceAccountRepository {
         self
     }
 
@@ -213,6 +218,7 @@ impl<C: Connection> Unit<C> {
         }
         ServerRepository::list(self).await?;
         UserRepository::list(self).await?;
+        ServiceAccountRepository::list(self).await?;
         self.verify_keys().await?;
         Ok(Verdict::Sound(found))
     }

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::super::Registry;
 use super::system::description::{Description, description};
-use super::{auth, gateway, openapi, servers, system, tokens};
+use super::{auth, gateway, openapi, servers, service_accounts, system, tokens, users};
 use crate::http::host::HostRules;
 use crate::http::{Guard, Problem, edge};
 
@@ -64,6 +64,21 @@ pub(super) fn operations() -> OpenApiRouter<Registry> {
         .routes(routes!(tokens::list::list))
         .routes(routes!(tokens::generate::generate))
         .routes(routes!(tokens::revoke::revoke))
+        .routes(routes!(users::list::list, users::create::create))
+        .routes(routes!(
+            users::read::read,
+            users::patch::patch,
+            users::remove::remove
+        ))
+        .routes(routes!(
+            service_accounts::list::list,
+            service_accounts::create::create
+        ))
+        .routes(routes!(
+            service_accounts::read::read,
+            service_accounts::patch::patch,
+            service_accounts::remove::remove
+        ))
         .merge(watch())
         .routes(routes!(gateway::report::report))
         .routes(routes!(gateway::events::events))
