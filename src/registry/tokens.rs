@@ -89,28 +89,42 @@ impl Holder {
         }
     }
 
-    /// Whose tokens the caller's are. The credential must still count within the transaction, so
+    /// Whose tokens the caller's are, and whether the credential stands for all rights of that
+    /// owner. The credential must still count within the transaction, so
     /// that nothing is made of one that ends at the same moment.
-    async fn owner(&self, transaction: &mut dyn Transaction) -> Result<Owner, Error> {
+    async fn owner(&self, transaction: &mut dyn Transaction) -> Result<(Owner, Reach), Error> {
         let subject = &self.principal.subject;
         if let Some((id_hash, provider)) = &self.session {
             let session = transaction.sessions().find(id_hash).await?;
             return session
-                .map(|_| owner(provider, subject))
+                .map(|_| (owner(provider, subject), Reach::All))
                 .ok_or(Error::Ended);
         }
         match (self.principal.method, &self.principal.token_id) {
             (AuthMethod::Token | AuthMethod::ApiKey, Some(id)) => {
-                let token = transaction.tokens().find(id).await?;
-                token
+                let found = transaction.tokens().find(id).await?;
+                let token = found
                     .filter(|token| token.revoked_at.is_none())
-                    .map(|token| token.owner)
-                    .ok_or(Error::Ended)
+                    .ok_or(Error::Ended)?;
+                let reach = if token.inherits {
+                    Reach::All
+                } else {
+                    Reach::Chosen
+                };
+                Ok((token.owner, reach))
             }
             // Nothing that is kept here can have ended.
-            (method, _) => Ok(owner(method.as_str(), subject)),
+            (method, _) => Ok((owner(method.as_str(), subject), Reach::All)),
         }
     }
+}
+
+/// How much of its owner's rights a credential stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    All,
+    /// Those that were chosen, whatever the owner gets later.
+    Chosen,
 }
 
 impl Registry {
@@ -215,7 +229,10 @@ impl Whose {
     async fn owner(&self, transaction: &mut dyn Transaction) -> Result<Option<Owner>, Error> {
         match self {
             Self::All => Ok(None),
-            Self::Own(holder) => holder.owner(transaction).await.map(Some),
+            Self::Own(holder) => {
+                let (owner, _) = holder.owner(transaction).await?;
+                Ok(Some(owner))
+            }
             Self::ServiceAccount(name) => {
                 let account = transaction.service_accounts().find(name).await?;
                 account.ok_or_else(|| Error::NoServiceAccount(name.clone()))?;
@@ -237,10 +254,13 @@ struct Issue {
 
 impl Issue {
     /// For whom, and with which rights where all are asked for.
-    async fn owner(&self, transaction: &mut dyn Transaction) -> Result<(Owner, Rights), Error> {
-        let own = self.holder.owner(transaction).await?;
+    async fn owner(
+        &self,
+        transaction: &mut dyn Transaction,
+    ) -> Result<(Owner, Rights, Reach), Error> {
+        let (own, reach) = self.holder.owner(transaction).await?;
         let Some(name) = &self.request.service_account else {
-            return Ok((own, self.rights(&self.holder.principal)?));
+            return Ok((own, self.rights(&self.holder.principal)?, reach));
         };
         let account = transaction
             .service_accounts()
@@ -255,7 +275,8 @@ impl Issue {
             groups: account.groups,
         };
         let principal = rights.principal(name, AuthMethod::ApiKey);
-        Ok((owner(SERVICE_ACCOUNT, name), self.rights(&principal)?))
+        let rights = self.rights(&principal)?;
+        Ok((owner(SERVICE_ACCOUNT, name), rights, Reach::All))
     }
 
     /// All rights of whom it is for; what is asked for must be among them.
@@ -275,7 +296,7 @@ impl Issue {
         })
     }
 
-    fn token(&self, owner: Owner, all: Rights, now: Timestamp) -> StoredToken {
+    fn token(&self, owner: Owner, all: Rights, reach: Reach, now: Timestamp) -> StoredToken {
         let end = now.plus_seconds(i64::from(self.request.hours) * 3_600);
         let own = self.request.service_account.is_none();
         let limit = self.holder.principal.expires_at.filter(|_| own);
@@ -296,7 +317,7 @@ impl Issue {
             description: self.request.description.clone(),
             scopes,
             groups,
-            inherits: self.request.scopes.is_none(),
+            inherits: self.request.scopes.is_none() && reach == Reach::All,
             created_at: now,
             expires_at: limit.map_or(end, |own| own.min(end)),
             revoked_at: None,
@@ -313,13 +334,13 @@ impl Work for Issue {
         transaction: &mut dyn Transaction,
         now: Timestamp,
     ) -> Result<(StoredToken, Effect), Error> {
-        let (owner, all) = self.owner(transaction).await?;
+        let (owner, all, reach) = self.owner(transaction).await?;
         let since = now.plus_seconds(-3_600);
         let made = transaction.tokens().count_since(&owner, since).await?;
         if made >= u64::from(self.limit) {
             return Err(Error::TooManyTokens(self.limit));
         }
-        let stored = self.token(owner, all, now);
+        let stored = self.token(owner, all, reach, now);
         transaction.tokens().insert(&stored).await?;
         let action = match self.request.kind {
             Kind::Token => "token.create",
