@@ -4,7 +4,7 @@
 
 mod admission;
 mod bodies;
-mod client;
+pub(crate) mod client;
 mod drain;
 mod identity;
 mod limits;
@@ -14,6 +14,6 @@ mod slowness;
 mod streams;
 mod targets;
 mod trouble;
-mod upstream;
+pub(crate) mod upstream;
 mod websocket;
-mod wire;
+pub(crate) mod wire;
