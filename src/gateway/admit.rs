@@ -15,7 +15,7 @@ use crate::config::gateway::LimitsConfig;
 use crate::http::host::{HostRules, host_name};
 
 /// Fields that must not come twice: what we decide on.
-const SINGLE: [HeaderName; 12] = [
+const SINGLE: [HeaderName; 8] = [
     header::AUTHORIZATION,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
@@ -24,10 +24,6 @@ const SINGLE: [HeaderName; 12] = [
     header::EXPECT,
     header::UPGRADE,
     HeaderName::from_static("x-authorization"),
-    HeaderName::from_static("mcp-protocol-version"),
-    HeaderName::from_static("mcp-session-id"),
-    HeaderName::from_static("mcp-method"),
-    HeaderName::from_static("mcp-name"),
 ];
 
 /// Whom we answer, by `Host` and by `Origin`.
@@ -145,13 +141,15 @@ fn check_method(head: &RequestHead) -> Result<(), Reason> {
 }
 
 fn check_fields(head: &RequestHead) -> Result<(), Reason> {
-    // A name with '_' becomes one with '-' in CGI-like servers, a second spelling of ours.
-    if head
-        .headers()
-        .keys()
-        .any(|name| name.as_str().contains('_'))
-    {
-        return Err(Reason::BadHeader);
+    for name in head.headers().keys() {
+        // A name with '_' becomes one with '-' in CGI-like servers, a second spelling of ours.
+        if name.as_str().contains('_') {
+            return Err(Reason::BadHeader);
+        }
+        // Two readers may pick two of them, whatever the body says.
+        if name.as_str().starts_with("mcp-") && head.has_duplicate(name) {
+            return Err(Reason::HeaderMismatch);
+        }
     }
     if SINGLE.iter().any(|name| head.has_duplicate(name)) {
         return Err(Reason::BadHeader);

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -101,7 +101,15 @@ pub async fn handle(context: Context, mut request: Request<Incoming>) -> Respons
     };
     let admitted = match admit(&context, &head, &mut reply) {
         Ok(admitted) => admitted,
-        Err(reason) => return refuse(reason, &reply, record),
+        Err(reason) => {
+            let mut refused = refuse(reason, &reply, record);
+            if matches!(reason, Reason::BadRequest | Reason::BadHeader) && !head.is_h2() {
+                // Where the next request begins may be read in two ways too.
+                let close = HeaderValue::from_static("close");
+                refused.headers_mut().insert(header::CONNECTION, close);
+            }
+            return refused;
+        }
     };
     let (admitted, path, websocket) = admitted;
     let exchange = Exchange {
@@ -291,11 +299,13 @@ pub fn pass_on(
         };
         ResponseBody::Relay(Box::new(Relay {
             incoming,
+            is_h2: parts.version == Version::HTTP_2,
             lease,
             timer,
             guard,
             rewrite: passing.rewrite,
             record: Some(exchange.record),
+            broken: None,
         }))
     };
     let mut passed = Response::new(body);

@@ -7,6 +7,7 @@ use super::head::RequestHead;
 use super::table::CompiledRoute;
 use crate::domain::principal::Principal;
 use crate::http::connection::Connection;
+use crate::protocol::{headers, version};
 
 /// Where `X-Forwarded-*` start from.
 #[derive(Clone, Debug)]
@@ -99,12 +100,17 @@ pub struct ServerRequest<'a> {
 pub fn for_server(mut head: RequestHead, request: ServerRequest<'_>) -> (Method, HeaderMap) {
     drop_connection_fields(&mut head);
     let keep_authorization = request.keep_authorization;
+    let modern = head
+        .header_str(headers::MCP_PROTOCOL_VERSION)
+        .is_some_and(version::is_modern);
     head.remove_where(|name| {
         is_ours(name.as_str())
             || *name == header::COOKIE
             || *name == header::ORIGIN
             || (*name == header::AUTHORIZATION && !keep_authorization)
             || is_dropped(name)
+            // That era has neither; a server must not take a stray one for its own.
+            || (modern && (*name == headers::MCP_SESSION_ID || *name == headers::LAST_EVENT_ID))
     });
     let (method, mut headers) = head.into_headers();
     headers.insert(header::HOST, request.host.clone());

@@ -68,7 +68,8 @@ fn add_hints(headers: &mut HeaderMap, reason: Reason, context: &ReplyContext) {
     if reason.status() == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
     }
-    if let Some(origin) = &context.origin {
+    // Beside the servers are pages and an API that no foreign page may read, refusals included.
+    if let Some(origin) = context.origin.as_ref().filter(|_| context.rpc) {
         respond::allow_origin(headers, origin);
     }
 }

@@ -14,10 +14,12 @@ use crate::person::Person;
 /// A connection to a server.
 pub(crate) type Client = RunningService<RoleClient, Person>;
 
-/// Connects and negotiates a revision.
-pub(crate) async fn connect(url: &str, era: Era) -> anyhow::Result<Client> {
+/// Connects and negotiates a revision; `with_token` sends the token of the environment, if it has one.
+pub(crate) async fn connect(url: &str, era: Era, with_token: bool) -> anyhow::Result<Client> {
     let mut config = StreamableHttpClientTransportConfig::with_uri(url);
-    if let Ok(token) = std::env::var("MCP_TEST_TOKEN") {
+    if let Ok(token) = std::env::var("MCP_TEST_TOKEN")
+        && with_token
+    {
         config = config.auth_header(token);
     }
     let transport = StreamableHttpClientTransport::with_client(http_client()?, config);
@@ -28,7 +30,7 @@ pub(crate) async fn connect(url: &str, era: Era) -> anyhow::Result<Client> {
             legacy_version: Some(ProtocolVersion::V_2025_11_25),
         },
     };
-    Person
+    Person::default()
         .serve_with_lifecycle(transport, lifecycle)
         .await
         .with_context(|| format!("connecting to {url}"))
