@@ -4,6 +4,7 @@ import { ApiError } from "./errors";
 import { fetchServer, fetchServers } from "./servers";
 import { fetchTokens } from "./tokens";
 import type { Me } from "./types";
+import { fetchAccounts, fetchUsers } from "./users";
 
 /** Errors worth a second try: no answer, or the registry's own trouble. Never a refusal. */
 export const retryable = (failures: number, error: unknown): boolean =>
@@ -49,6 +50,16 @@ export const serverQuery = (path: string) =>
 
 export const tokensQuery = (all: boolean) =>
   queryOptions({ queryKey: ["tokens", { all }], queryFn: ({ signal }) => fetchTokens(all, signal) });
+
+export const usersQuery = queryOptions({
+  queryKey: ["users"],
+  queryFn: ({ signal }) => fetchUsers(signal),
+});
+
+export const accountsQuery = queryOptions({
+  queryKey: ["service-accounts"],
+  queryFn: ({ signal }) => fetchAccounts(signal),
+});
 
 export const openapiQuery = queryOptions({
   queryKey: ["openapi"],
