@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::users::User;
+use crate::domain::time::Timestamp;
 
 /// A local user.
 #[derive(Serialize, ToSchema)]
@@ -31,7 +32,7 @@ impl From<User> for UserInfo {
             groups: user.groups,
             disabled: user.disabled,
             built_in: user.built_in,
-            updated_at: user.updated_at.map(|at| at.to_rfc3339()),
+            updated_at: user.updated_at.map(Timestamp::to_rfc3339),
         }
     }
 }

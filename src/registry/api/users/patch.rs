@@ -6,8 +6,8 @@ use axum::response::Response;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::super::super::Registry;
 use super::super::super::users::UserPatch;
+use super::super::super::{Error, Registry};
 use super::super::caller::User;
 use super::super::reply;
 use super::super::written::{self, Password};
@@ -46,11 +46,10 @@ pub(super) struct UserPatched {
     request_body(content((UserPatched = "application/json"), (UserPatched = "application/merge-patch+json"))),
     responses(
         (status = 200, description = "the user", body = UserInfo),
-        (status = 401, description = "the current password is wrong", body = Problem),
         (status = 403, description = "the caller is no administrator", body = Problem),
         (status = 404, description = "there is no such user", body = Problem),
         (status = 409, description = "the administrator of the settings is changed there", body = Problem),
-        (status = 422, description = "the body has mistakes", body = Problem),
+        (status = 422, description = "the body has mistakes, or the current password is wrong", body = Problem),
         (status = 429, description = "too many wrong passwords", body = Problem),
     ),
 )]
@@ -71,7 +70,8 @@ pub(in super::super) async fn patch(
             let (actor, session) = (user.actor(), user.session.as_ref());
             registry
                 .change_own_password(&actor, session, present, new, user.edge.client)
-                .await?
+                .await
+                .map_err(not_the_present_one)?
         }
         Written::Own { .. } => {
             return Err(Problem::bad_request(
@@ -90,6 +90,18 @@ pub(in super::super) async fn patch(
         }
     };
     Ok(reply::json(StatusCode::OK, &UserInfo::from(changes)))
+}
+
+/// Not 401: the session is a good one.
+fn not_the_present_one(error: Error) -> Problem {
+    match error {
+        Error::Login => written::refused(vec![FieldError::new(
+            "/current_password",
+            &Value::from("***"),
+            "is not your current password",
+        )]),
+        other => other.into(),
+    }
 }
 
 /// Whether it is the local user who is logged in; a token is not enough to change a password.
