@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub enum AuthMethod {
     /// A token that the registry issued.
     Token,
+    /// An API key.
+    ApiKey,
     /// A browser session.
     Session,
     /// Nothing was shown.
@@ -19,6 +21,7 @@ impl AuthMethod {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
+            Self::ApiKey => "api_key",
             Self::Session => "session_cookie",
             Self::Anonymous => "anonymous",
         }

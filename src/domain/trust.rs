@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::api_key::ApiKeys;
 use super::ids::TokenId;
+use super::principal::{AuthMethod, Principal};
 use super::time::Timestamp;
 
 /// A key that signs tokens of the registry, public half.
@@ -34,4 +36,19 @@ pub struct Trust {
     /// Users whose tokens made before the moment no longer count.
     #[serde(default)]
     pub not_before: BTreeMap<String, Timestamp>,
+    /// API keys that count; one that is revoked leaves this list.
+    #[serde(default, skip_serializing_if = "ApiKeys::is_empty")]
+    pub api_keys: ApiKeys,
+}
+
+impl Trust {
+    /// Who a caller that was let in some time ago is now: an API key may stand for fewer rights, or
+    /// for nothing any more. What else ends a credential is not looked at here.
+    pub fn present<'c>(&'c self, caller: &'c Principal) -> Option<&'c Principal> {
+        if caller.method != AuthMethod::ApiKey {
+            return Some(caller);
+        }
+        let id = caller.token_id.as_ref()?;
+        self.api_keys.with_id(id).map(|principal| &**principal)
+    }
 }

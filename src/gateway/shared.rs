@@ -235,6 +235,9 @@ fn keeps(table: &Table, stream: &Stream, now: Timestamp) -> bool {
     match &stream.caller {
         None => route.route.public,
         Some(caller) => {
+            let Some(caller) = access.trust.present(caller) else {
+                return false;
+            };
             still_counts(&access.trust, caller, stream.opened_at, now)
                 && access.policy.allows(caller, route.path(), Action::Stream)
         }

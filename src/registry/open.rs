@@ -95,7 +95,7 @@ impl Registry {
     pub async fn open(parts: Parts, settings: Settings) -> Result<Self, OpenError> {
         let gateway_tokens = Arc::new(gateway_tokens(&settings)?);
         let admin = local_admin(&settings, &parts.tasks).await?;
-        let (keys, view) = load(&*parts.store, &parts.clock).await?;
+        let (keys, view) = load(&*parts.store, &parts.clock, &settings.auth.admin_user).await?;
         let verifier = Verifier::new(
             parts.clock.clone(),
             settings.auth.verified_ttl.get(),
@@ -229,7 +229,7 @@ async fn local_admin(settings: &Settings, tasks: &TaskTracker) -> Result<LocalAd
     ))
 }
 
-async fn load(store: &dyn Store, clock: &Clock) -> Result<(Keys, View), OpenError> {
+async fn load(store: &dyn Store, clock: &Clock, admin: &str) -> Result<(Keys, View), OpenError> {
     let mut transaction = store.begin().await?;
     let (cluster, _) = transaction.cluster().await?;
     let keys = keys::load(&mut *transaction, &cluster)
@@ -245,7 +245,7 @@ async fn load(store: &dyn Store, clock: &Clock) -> Result<(Keys, View), OpenErro
         },
         session_key: keys.session.clone(),
     };
-    let view = change::read_view(&mut *transaction, None, &access, clock.now()).await?;
+    let view = change::read_view(&mut *transaction, None, &access, admin, clock.now()).await?;
     transaction.commit(Bump::No).await?;
     Ok((keys, view))
 }

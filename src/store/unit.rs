@@ -6,6 +6,7 @@ mod imports;
 mod keys;
 mod policy;
 mod servers;
+mod service_accounts;
 mod sessions;
 mod tokens;
 mod users;
@@ -18,7 +19,8 @@ use super::seal::{Place, SealError, Sealer};
 use super::sql::{Commits, Connection, Value};
 use super::{
     AuditRepository, Bump, Error, ImportRepository, KeyRepository, PolicyRepository,
-    ServerRepository, SessionRepository, TokenRepository, Transaction, UserRepository,
+    ServerRepository, ServiceAccountRepository, SessionRepository, TokenRepository, Transaction,
+    UserRepository,
 };
 use crate::domain::ids::{ClusterId, Revision};
 use crate::domain::time::Timestamp;
@@ -95,6 +97,10 @@ impl<C: Connection> Transaction for Unit<C> {
     }
 
     fn policy(&mut self) -> &mut dyn PolicyRepository {
+        self
+    }
+
+    fn service_accounts(&mut self) -> &mut dyn ServiceAccountRepository {
         self
     }
 
@@ -232,6 +238,7 @@ impl<C: Connection> Unit<C> {
         ServerRepository::list(self).await?;
         UserRepository::list(self).await?;
         PolicyRepository::find(self).await?;
+        ServiceAccountRepository::list(self).await?;
         self.verify_keys().await?;
         Ok(Verdict::Sound(found))
     }

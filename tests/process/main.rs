@@ -16,6 +16,7 @@
 
 mod certificates;
 mod changes;
+mod client;
 mod command_line;
 mod compose;
 mod crash;

@@ -12,7 +12,9 @@ use utoipa_axum::routes;
 use super::super::Registry;
 use super::caller::declared::declare;
 use super::system::description::{Description, description};
-use super::{auth, explain, gateway, openapi, policy, servers, system, tokens};
+use super::{
+    auth, explain, gateway, openapi, policy, servers, service_accounts, system, tokens, users,
+};
 use crate::http::host::HostRules;
 use crate::http::{Guard, Problem, edge};
 
@@ -76,6 +78,16 @@ pub(super) fn operations() -> OpenApiRouter<Registry> {
         .routes(operation!(policy::read::read))
         .routes(operation!(policy::replace::replace))
         .routes(operation!(explain::explain))
+        .routes(operation!(users::list::list))
+        .routes(operation!(users::create::create))
+        .routes(operation!(users::read::read))
+        .routes(operation!(users::patch::patch))
+        .routes(operation!(users::remove::remove))
+        .routes(operation!(service_accounts::list::list))
+        .routes(operation!(service_accounts::create::create))
+        .routes(operation!(service_accounts::read::read))
+        .routes(operation!(service_accounts::patch::patch))
+        .routes(operation!(service_accounts::remove::remove))
         .merge(watch())
         .routes(operation!(gateway::report::report))
         .routes(operation!(gateway::events::events))
