@@ -18,6 +18,7 @@ pub mod info;
 mod keys;
 mod login;
 mod open;
+pub mod policy;
 mod servers;
 mod service_accounts;
 mod sessions;

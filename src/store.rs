@@ -27,6 +27,7 @@ pub use seal::Sealer;
 use crate::domain::api_key::KeyHash;
 use crate::domain::ids::{ClusterId, Revision, TokenId};
 use crate::domain::path::ServerPath;
+use crate::domain::policy::Policy;
 use crate::domain::secret::Secret;
 use crate::domain::server::ServerDefinition;
 use crate::domain::time::Timestamp;
@@ -77,6 +78,8 @@ pub trait Transaction: Send {
     fn users(&mut self) -> &mut dyn UserRepository;
     /// Accounts of programs.
     fn service_accounts(&mut self) -> &mut dyn ServiceAccountRepository;
+    /// Who may do what.
+    fn policy(&mut self) -> &mut dyn PolicyRepository;
     /// Who changed what.
     fn audit(&mut self) -> &mut dyn AuditRepository;
     /// Makes everything durable. `Bump::Yes` counts the revision up in the same transaction and
@@ -329,6 +332,29 @@ pub trait ServiceAccountRepository: Send {
     async fn upsert(&mut self, account: &StoredServiceAccount) -> Result<(), Error>;
     /// Takes one out; whether it was there.
     async fn remove(&mut self, name: &str) -> Result<bool, Error>;
+}
+
+/// The policy that somebody wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPolicy {
+    /// Scopes and groups.
+    pub policy: Policy,
+    /// Counts its changes, from 1; its ETag.
+    pub version: u64,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Who changed it last.
+    pub updated_by: String,
+}
+
+/// Who may do what; one policy for all.
+#[async_trait]
+pub trait PolicyRepository: Send {
+    /// What was written last; nothing where nobody has written one.
+    async fn find(&mut self) -> Result<Option<StoredPolicy>, Error>;
+    /// Replaces the one whose version is `policy.version - 1`, or adds the first. [`Error::Stale`]
+    /// when it is another.
+    async fn keep(&mut self, policy: &StoredPolicy) -> Result<(), Error>;
 }
 
 /// One audit entry.

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::account::Record;
+use super::legacy;
 use super::streams::StreamGuard;
 use super::upstream::Lease;
 use crate::http::leftover::ClientBody;
@@ -24,6 +25,8 @@ pub enum Error {
     Silent,
     /// The right to the stream, or its server, is gone, or the gateway stops.
     Closed,
+    /// A legacy stream that cannot go on.
+    Legacy(legacy::Error),
 }
 
 impl fmt::Display for Error {
@@ -32,6 +35,7 @@ impl fmt::Display for Error {
             Self::Broken(_) => "the body was broken off",
             Self::Silent => "the body stopped coming",
             Self::Closed => "the stream was closed by the gateway",
+            Self::Legacy(_) => "the legacy stream cannot be passed on",
         })
     }
 }
@@ -40,6 +44,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Broken(error) => Some(error),
+            Self::Legacy(error) => Some(error),
             Self::Silent | Self::Closed => None,
         }
     }
@@ -119,6 +124,8 @@ pub struct Relay {
     pub timer: SilenceTimer,
     /// Set for event streams: closes it when its right ends.
     pub guard: Option<StreamGuard>,
+    /// Set for legacy streams: their message URL becomes ours.
+    pub rewrite: Option<Box<legacy::Rewrite>>,
     /// Written when the body is done with, however that comes about.
     pub record: Option<Box<Record>>,
 }
@@ -134,7 +141,7 @@ impl Relay {
         if let Some(record) = &self.record {
             record.busy.asked_for_more();
         }
-        let polled = ready!(poll_data(&mut self.incoming, &mut self.timer, context));
+        let polled = ready!(self.poll_passed(context));
         match &polled {
             Some(Ok(frame)) => {
                 if let (Some(record), Some(data)) = (&mut self.record, frame.data_ref()) {
@@ -154,6 +161,30 @@ impl Relay {
             None => self.finish(),
         }
         Poll::Ready(polled)
+    }
+
+    /// The next frame as the client gets it.
+    fn poll_passed(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        loop {
+            let polled = ready!(poll_data(&mut self.incoming, &mut self.timer, context));
+            let Some(rewrite) = &mut self.rewrite else {
+                return Poll::Ready(polled);
+            };
+            let frame = match polled {
+                Some(Ok(frame)) => frame,
+                end => return Poll::Ready(end),
+            };
+            let data = frame.into_data().unwrap_or_default();
+            match rewrite.pass(data) {
+                Ok(data) if data.is_empty() => {}
+                passed => {
+                    return Poll::Ready(Some(passed.map(Frame::data).map_err(Error::Legacy)));
+                }
+            }
+        }
     }
 
     fn finish(&mut self) {
@@ -200,6 +231,8 @@ impl Body for ResponseBody {
             Self::Full(bytes, _) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
+            // A rewritten stream has another length than the one that came.
+            Self::Relay(relay) if relay.rewrite.is_some() => SizeHint::default(),
             Self::Relay(relay) => relay.incoming.size_hint(),
         }
     }

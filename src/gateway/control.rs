@@ -124,6 +124,7 @@ pub async fn forward(
                 body_idle: gateway.timeouts.upstream_body_idle.get(),
                 stream_idle: gateway.timeouts.upstream_stream_idle.get(),
                 deadline: None,
+                rewrite: None,
             };
             let stream = Stream {
                 route: None,
@@ -132,7 +133,7 @@ pub async fn forward(
                 opened_at: gateway.clock.now(),
             };
             let guard = || Some(gateway.open_stream(&stream));
-            pipeline::pass_on(answer, exchange, &passing, guard, &context)
+            pipeline::pass_on(answer, exchange, passing, guard, &context)
         }
         Err(reason) => unavailable(&gateway, reason, exchange),
     }

@@ -17,6 +17,7 @@ use super::admit::Admitted;
 use super::body::{Relay, RequestBody, ResponseBody, SilenceTimer};
 use super::control;
 use super::head::RequestHead;
+use super::legacy;
 use super::prepare::Forwarded;
 use super::reason::Reason;
 use super::reply::{self, ReplyContext};
@@ -156,24 +157,26 @@ async fn route(
     let Some((route, below)) = table.find(&exchange.path) else {
         return refuse(Reason::NotFound, &exchange.reply, exchange.record);
     };
-    let place = Place::of(below);
+    let place = Place::of(below, exchange.head.query());
     if matches!(place, Place::Below(_)) && !route.route.passthrough {
         return refuse(Reason::NotFound, &exchange.reply, exchange.record);
     }
-    if place == Place::Mcp && exchange.head.method() == Method::OPTIONS {
-        return options(exchange);
+    if !matches!(place, Place::Below(_)) && exchange.head.method() == Method::OPTIONS {
+        let methods = server_call::methods(place);
+        return options(exchange, methods);
     }
     let route = Arc::clone(route);
     let below = below.to_owned();
     let access = table.access().cloned();
+    let seals = table.seals().cloned();
     // The snapshot is let go before anything streams.
     drop(table);
     exchange.record.route = Some(Arc::clone(&route));
-    server_call::call(context, exchange, route, &below, access, body).await
+    server_call::call(context, exchange, route, &below, access.zip(seals), body).await
 }
 
 /// Browsers ask before they call.
-fn options(exchange: Exchange) -> Response<ResponseBody> {
+fn options(exchange: Exchange, methods: &'static str) -> Response<ResponseBody> {
     let asked = exchange.head.header(header::ACCESS_CONTROL_REQUEST_HEADERS);
     let mut response = Response::new(ResponseBody::Empty);
     if let Some(origin) = &exchange.admitted.origin {
@@ -182,10 +185,9 @@ fn options(exchange: Exchange) -> Response<ResponseBody> {
         *response.headers_mut() = headers;
     } else {
         *response.status_mut() = StatusCode::NO_CONTENT;
-        response.headers_mut().insert(
-            header::ALLOW,
-            HeaderValue::from_static(server_call::METHODS),
-        );
+        response
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static(methods));
     }
     own_page(response, exchange.record)
 }
@@ -226,13 +228,15 @@ pub struct Passing {
     pub stream_idle: std::time::Duration,
     /// A body that is not an event stream is through by then.
     pub deadline: Option<tokio::time::Instant>,
+    /// Set for legacy streams: their message URL becomes ours.
+    pub rewrite: Option<Box<legacy::Rewrite>>,
 }
 
 /// Phases nine and ten: filter the answer and hand it over; it is accounted when it is through.
 pub fn pass_on(
     answer: Answer,
     mut exchange: Exchange,
-    passing: &Passing,
+    passing: Passing,
     guard: impl FnOnce() -> Option<StreamGuard>,
     context: &Context,
 ) -> Response<ResponseBody> {
@@ -270,6 +274,9 @@ pub fn pass_on(
     {
         respond::allow_origin(&mut parts.headers, origin);
     }
+    if passing.rewrite.is_some() {
+        parts.headers.remove(header::CONTENT_LENGTH);
+    }
     exchange.record.status = parts.status;
     let body = if incoming.is_end_stream() {
         lease.finish();
@@ -287,6 +294,7 @@ pub fn pass_on(
             lease,
             timer,
             guard,
+            rewrite: passing.rewrite,
             record: Some(exchange.record),
         }))
     };

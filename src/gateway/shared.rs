@@ -80,6 +80,8 @@ pub struct Gateway {
     pub access_log: bool,
     /// Port of the TLS listener, where there is one.
     pub https_port: Option<u16>,
+    /// What clients have in front of a server's path: the public URL's, without trailing slash.
+    pub public_path: Arc<str>,
     /// Names of requests.
     pub ids: RequestIds,
     /// Counters.
@@ -125,6 +127,7 @@ impl Gateway {
             timeouts: parts.config.timeouts,
             access_log: parts.config.access_log,
             https_port: parts.https_port,
+            public_path: public_path(&parts.http),
             ids: RequestIds::new(parts.run),
             streams: Streams::new(usage.streams.clone()),
             usage,
@@ -198,6 +201,15 @@ impl Gateway {
             );
         }
     }
+}
+
+fn public_path(http: &HttpConfig) -> Arc<str> {
+    let url = http
+        .gateway_public_url
+        .as_ref()
+        .or(http.public_url.as_ref());
+    url.map_or("", |url| url.path().trim_end_matches('/'))
+        .into()
 }
 
 fn bearer(token: &Secret<String>) -> Option<Arc<HeaderValue>> {

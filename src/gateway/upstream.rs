@@ -15,6 +15,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
+use self::connect::Protocol;
 use self::pool::Sender;
 pub use self::pool::{Lease, Pool, PoolLimits};
 use super::body::{self, RequestBody};
@@ -50,9 +51,17 @@ async fn exchange(
     origin: &Arc<Origin>,
     mut request: Request<RequestBody>,
 ) -> Result<Answer, Reason> {
+    // HTTP/2 knows no upgrade: such a request has a connection of its own.
+    let protocol = if request.headers().contains_key(http::header::UPGRADE) {
+        Protocol::Http1
+    } else {
+        Protocol::Any
+    };
     // A kept connection may have been closed by the other side at any moment. hyper gives the
     // request back when nothing of it was written; only then is another connection tried.
-    while let Some(mut sender) = pool.take(origin.id) {
+    while protocol == Protocol::Any
+        && let Some(mut sender) = pool.take(origin.id)
+    {
         if sender.ready().await.is_err() {
             continue;
         }
@@ -63,7 +72,7 @@ async fn exchange(
         }
     }
     // Boxed: rare beside the exchanges, and large.
-    let mut sender = Box::pin(connect::connect(pool, origin)).await?;
+    let mut sender = Box::pin(connect::connect(pool, origin, protocol)).await?;
     match sender.try_send(request).await {
         Ok(response) => Ok(pool.answer(origin, sender, response)),
         Err((_, error)) => Err(refusal(&error)),
@@ -90,6 +99,6 @@ fn refusal(error: &hyper::Error) -> Reason {
     match error.source().and_then(|source| source.downcast_ref()) {
         Some(body::Error::Silent) => Reason::BodyTimeout,
         Some(body::Error::Broken(_)) => Reason::BadRequest,
-        Some(body::Error::Closed) | None => Reason::UpstreamProtocol,
+        Some(body::Error::Closed | body::Error::Legacy(_)) | None => Reason::UpstreamProtocol,
     }
 }

@@ -84,6 +84,24 @@ pub(super) async fn user_rights(
         .map(|user| Rights::of_groups(user.groups)))
 }
 
+/// What a user or a service account of that name may do, and whether it is disabled.
+pub(super) async fn rights_of(
+    transaction: &mut dyn Transaction,
+    name: &str,
+) -> Result<Option<(Rights, bool)>, Error> {
+    if let Some(user) = transaction.users().find(name).await? {
+        return Ok(Some((Rights::of_groups(user.groups), user.disabled)));
+    }
+    let account = transaction.service_accounts().find(name).await?;
+    Ok(account.map(|account| {
+        let rights = Rights {
+            scopes: account.scopes,
+            groups: account.groups,
+        };
+        (rights, account.disabled)
+    }))
+}
+
 /// Whether a name is a local user's or a service account's.
 pub(super) async fn is_taken(
     transaction: &mut dyn Transaction,

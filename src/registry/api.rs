@@ -5,8 +5,10 @@
 
 mod auth;
 mod caller;
+mod explain;
 mod gateway;
 mod openapi;
+mod policy;
 mod reply;
 mod routes;
 mod servers;

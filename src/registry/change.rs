@@ -11,13 +11,14 @@ use async_trait::async_trait;
 
 use super::accounts::Credentials;
 use super::health::Health;
+use super::policy::PolicyOrigin;
 use super::view::{Entry, View};
 use super::{Error, Registry};
 use crate::catalog::snapshot::Access;
 use crate::domain::ids::Revision;
 use crate::domain::path::ServerPath;
 use crate::domain::time::Timestamp;
-use crate::store::{self, AuditEntry, Bump, StoredServer, Transaction};
+use crate::store::{self, AuditEntry, Bump, StoredPolicy, StoredServer, Transaction};
 
 /// Who changes something, in which request.
 #[derive(Clone, Debug)]
@@ -53,11 +54,13 @@ pub(super) struct Effect {
     pub(super) credentials: Option<Credentials>,
     /// A local user whose sessions were ended or may do something else now.
     pub(super) sessions_of: Option<String>,
+    /// The policy as it is now.
+    pub(super) policy: Option<StoredPolicy>,
 }
 
 impl Effect {
     fn bump(&self) -> Bump {
-        if self.servers.is_empty() && self.credentials.is_none() {
+        if self.servers.is_empty() && self.credentials.is_none() && self.policy.is_none() {
             Bump::No
         } else {
             Bump::Yes
@@ -146,15 +149,17 @@ impl Registry {
                 servers.insert(path.clone(), Arc::new(entry));
             }
         }
-        let access = effect.credentials.as_ref().map_or_else(
-            || Arc::clone(&view.access),
-            |credentials| {
-                let mut access = Access::clone(&view.access);
-                credentials.put_into(&mut access.trust);
-                Arc::new(access)
-            },
-        );
-        self.use_view(View::new(view.cluster.clone(), revision, servers, access));
+        let mut access = Arc::clone(&view.access);
+        if let Some(credentials) = &effect.credentials {
+            credentials.put_into(&mut Arc::make_mut(&mut access).trust);
+        }
+        let mut policy = view.policy.clone();
+        if let Some(stored) = &effect.policy {
+            Arc::make_mut(&mut access).policy = stored.policy.clone();
+            policy = PolicyOrigin::of(stored);
+        }
+        let cluster = view.cluster.clone();
+        self.use_view(View::new(cluster, revision, servers, access, policy));
         Ok(())
     }
 
@@ -217,7 +222,19 @@ pub(super) async fn read_view(
     Credentials::read(transaction, admin, now)
         .await?
         .put_into(&mut access.trust);
-    Ok(View::new(cluster, revision, servers, Arc::new(access)))
+    let origin = match transaction.policy().find().await? {
+        Some(stored) => {
+            let origin = PolicyOrigin::of(&stored);
+            // An unchanged one stays the same to whoever compares.
+            if access.policy != stored.policy {
+                access.policy = stored.policy;
+            }
+            origin
+        }
+        None => PolicyOrigin::default(),
+    };
+    let access = Arc::new(access);
+    Ok(View::new(cluster, revision, servers, access, origin))
 }
 
 /// What was found at another address says nothing of this one.

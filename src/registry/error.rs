@@ -1,6 +1,7 @@
 //! What can go wrong with a use case.
 
 use crate::domain::path::ServerPath;
+use crate::domain::policy::Permission;
 use crate::domain::validate::FieldError;
 use crate::store;
 
@@ -16,6 +17,20 @@ pub enum Error {
     /// Somebody else changed it since the caller read it.
     #[error("the server at {0} was changed in the meantime")]
     Stale(ServerPath),
+    /// None of the caller's scopes has the permission for the server.
+    #[error("none of your scopes has {0} for {1}")]
+    NotPermitted(Permission, ServerPath),
+    /// There is no such user.
+    #[error(
+        "the registry does not know the user {0:?}; say which groups and scopes their token names"
+    )]
+    NoUser(String),
+    /// Something that only admins may do.
+    #[error("only an admin may {0}")]
+    AdminOnly(&'static str),
+    /// Somebody else changed the policy since the caller read it.
+    #[error("the policy was changed in the meantime")]
+    StalePolicy,
     /// The definition has mistakes.
     #[error("the definition has {} mistakes", .0.len())]
     Invalid(Vec<FieldError>),
@@ -24,7 +39,7 @@ pub enum Error {
     NoToken,
     /// There is no such user.
     #[error("there is no user {0:?}")]
-    NoUser(String),
+    NoLocalUser(String),
     /// There is no such service account.
     #[error("there is no service account {0:?}")]
     NoServiceAccount(String),

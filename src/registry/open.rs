@@ -126,6 +126,7 @@ impl Registry {
             settings,
         }));
         registry.import(&folder).await?;
+        registry.import_policy().await?;
         registry
             .0
             .publisher

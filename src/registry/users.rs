@@ -77,7 +77,7 @@ impl Registry {
         let found = transaction.users().find(username).await?;
         found
             .map(User::from)
-            .ok_or_else(|| Error::NoUser(username.to_owned()))
+            .ok_or_else(|| Error::NoLocalUser(username.to_owned()))
     }
 
     fn built_in(&self) -> User {
@@ -301,7 +301,7 @@ impl Work for Save {
             .users()
             .find(&self.username)
             .await?
-            .ok_or_else(|| Error::NoUser(self.username.clone()))?;
+            .ok_or_else(|| Error::NoLocalUser(self.username.clone()))?;
         let mut after = before.clone();
         if let Some(hash) = &self.password_hash {
             after.password_hash = hash.clone();
@@ -336,7 +336,7 @@ impl Work for Remove {
     ) -> Result<((), Effect), Error> {
         let username = &self.username;
         if !transaction.users().remove(username).await? {
-            return Err(Error::NoUser(username.clone()));
+            return Err(Error::NoLocalUser(username.clone()));
         }
         let account = owner(LOCAL, username);
         let tokens = transaction.tokens();

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { MockAccounts } from "./mock-accounts.mjs";
 import { complete } from "./mock-data.mjs";
+import { MockPolicy } from "./mock-policy.mjs";
 import { Refusal } from "./mock-refusal.mjs";
 import { fieldErrors, WRITABLE } from "./mock-rules.mjs";
 
@@ -23,6 +24,7 @@ export class MockApi {
     this.sessions = new Map();
     this.tokens = new Map();
     this.accounts = new MockAccounts();
+    this.policy = new MockPolicy();
     this.waiting = new Set();
     this.failures = 0;
   }
@@ -45,6 +47,9 @@ export class MockApi {
       this.sessions.delete(caller.session?.id);
       return { status: 204, headers: { "Set-Cookie": `${COOKIE}=; Path=/; Max-Age=0` } };
     }
+    if (path === "/api/policy") return this.policy.answer(request, caller);
+    if (path === "/api/explain" && method === "GET")
+      return { status: 200, body: this.policy.explain(request) };
     if (path === "/api/tokens" && method === "GET")
       return { status: 200, body: [...this.tokens.values()].map(shown) };
     if (path === "/api/tokens/generate" && method === "POST") return this.generate(request, caller);
@@ -76,6 +81,7 @@ export class MockApi {
       scopes: ["mcp-registry-admin"],
       groups: ["mcp-registry-admin"],
       can_modify_servers: true,
+      ui_permissions: {},
       is_admin: true,
       csrf_token: session?.csrf ?? "",
     };

@@ -236,6 +236,30 @@ const SHOTS = [
       await page.getByText("nightly-report").waitFor();
     },
   },
+  { name: "access", at: "/ui/access", wait: "Why may somebody", fullPage: true },
+  {
+    name: "access-refused",
+    at: "/ui/access",
+    fullPage: true,
+    async act(page) {
+      await page.getByLabel("User").fill("ada");
+      await page.getByLabel("Server", { exact: true }).fill("/currenttime");
+      await page.getByLabel(/^Tool/).fill("write");
+      await page.getByRole("button", { name: "Explain" }).click();
+      await page.getByText("may not call the tool").waitFor();
+    },
+  },
+  {
+    name: "access-mistakes",
+    at: "/ui/access",
+    async act(page) {
+      await page.getByRole("button", { name: "Edit policy" }).click();
+      const text = page.getByLabel("Policy");
+      await text.fill((await text.inputValue()).replace("- server: currenttime", "- server: 5"));
+      await page.getByRole("button", { name: "Save policy" }).click();
+      await page.getByText("The policy was not saved").waitFor();
+    },
+  },
   { name: "api", at: "/ui/api", wait: "/api/servers/{id}" },
   {
     name: "api-open",

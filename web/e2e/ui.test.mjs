@@ -442,3 +442,29 @@ describe("every page", () => {
       await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
     }));
 });
+
+describe("access", () => {
+  test("shows the policy, refuses a mistake and explains a refusal", () =>
+    signedIn(async (page) => {
+      await page.getByRole("link", { name: "Access" }).click();
+      await page.getByRole("heading", { name: "Access" }).waitFor();
+      await page.locator('[data-scope="mcp-registry-admin"]').getByText("Administers the registry").waitFor();
+      await page.getByRole("button", { name: "Edit policy" }).click();
+      const text = page.getByLabel("Policy");
+      await text.fill(`${await text.inputValue()}e2e-mistake:\n- server: 5\n`);
+      const refused = page.waitForResponse((answer) => answer.request().method() === "PUT");
+      await page.getByRole("button", { name: "Save policy" }).click();
+      assert.equal((await refused).status(), 422);
+      await page.getByText("The policy was not saved").waitFor();
+      await page
+        .getByText("must be a server’s path")
+        .or(page.getByText("Must be a server's path"))
+        .first()
+        .waitFor();
+      await page.getByRole("button", { name: "Cancel" }).click();
+      await page.getByLabel("Server", { exact: true }).fill("/nothing-like-this");
+      await page.getByLabel(/^Tool/).fill("write");
+      await page.getByRole("button", { name: "Explain" }).click();
+      await page.getByText("Refused").waitFor();
+    }));
+});

@@ -99,7 +99,9 @@ describe("servers", () => {
   });
 
   it("lets somebody without the right only look", async () => {
-    registry.on("GET /api/auth/me", () => json({ ...ME, can_modify_servers: false })).servers(serverInfo());
+    registry
+      .on("GET /api/auth/me", () => json({ ...ME, is_admin: false, can_modify_servers: false }))
+      .servers(serverInfo());
     open("/ui/");
     expect((await row("/currenttime")).getByRole("switch")).toBeDisabled();
     expect(screen.queryByRole("link", { name: "Add server" })).toBe(null);

@@ -17,8 +17,21 @@ const READ_BUFFER: usize = 64 * 1024;
 /// Bytes of an answer's head.
 const HEAD_BYTES: u32 = 64 * 1024;
 
+/// What a connection may speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// Whatever both sides like best.
+    Any,
+    /// HTTP/1.1 only.
+    Http1,
+}
+
 /// A new connection, its driver running on this worker.
-pub(super) async fn connect(pool: &Arc<Pool>, origin: &Arc<Origin>) -> Result<Sender, Reason> {
+pub(super) async fn connect(
+    pool: &Arc<Pool>,
+    origin: &Arc<Origin>,
+    protocol: Protocol,
+) -> Result<Sender, Reason> {
     match &origin.peer {
         Peer::Local(peer) => h1(pool, peer.connect()).await,
         Peer::Network { host, port, tls } => {
@@ -31,7 +44,7 @@ pub(super) async fn connect(pool: &Arc<Pool>, origin: &Arc<Origin>) -> Result<Se
             match tls {
                 None => h1(pool, stream).await,
                 Some(tls) => {
-                    let secured = timeout_at(deadline, handshake(tls, stream))
+                    let secured = timeout_at(deadline, handshake(tls, stream, protocol))
                         .await
                         .map_err(|_| Reason::UpstreamConnectTimeout)?
                         .map_err(|error| {
@@ -52,8 +65,13 @@ pub(super) async fn connect(pool: &Arc<Pool>, origin: &Arc<Origin>) -> Result<Se
 async fn handshake(
     tls: &PeerTls,
     stream: tokio::net::TcpStream,
+    protocol: Protocol,
 ) -> std::io::Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>> {
-    tokio_rustls::TlsConnector::from(Arc::clone(&tls.config))
+    let mut config = Arc::clone(&tls.config);
+    if protocol == Protocol::Http1 {
+        Arc::make_mut(&mut config).alpn_protocols = vec![b"http/1.1".to_vec()];
+    }
+    tokio_rustls::TlsConnector::from(config)
         .connect(tls.name.clone(), stream)
         .await
 }

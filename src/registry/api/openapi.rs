@@ -71,6 +71,7 @@ fn plain_paths(paths: Paths) -> Paths {
         (name = "tokens", description = "tokens for programs"),
         (name = "users", description = "local users, who log in with a password"),
         (name = "service accounts", description = "accounts of programs"),
+        (name = "policy", description = "who may do what"),
         (name = "gateways", description = "what gateways follow and report"),
         (name = "system", description = "health and facts about this registry"),
     ),

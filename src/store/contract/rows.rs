@@ -3,10 +3,11 @@
 use super::fixture::{Fixture, NOW, UPSTREAM_SECRET, owner, path, server, token};
 use crate::domain::api_key::KeyHash;
 use crate::domain::ids::TokenId;
+use crate::domain::policy::{Policy, Rules, ScopeRules};
 use crate::domain::secret::Secret;
 use crate::store::{
-    AuditEntry, Bump, Ends, Error, ImportedFile, Owner, Store, StoredServer, StoredServiceAccount,
-    StoredSession, StoredToken, StoredUser,
+    AuditEntry, Bump, Ends, Error, ImportedFile, Owner, Store, StoredPolicy, StoredServer,
+    StoredServiceAccount, StoredSession, StoredToken, StoredUser,
 };
 
 super::on_each_database!(
@@ -24,6 +25,7 @@ super::on_each_database!(
     the_first_key_of_a_name_holds,
     a_file_is_noted_once_with_its_last_content,
     users_are_added_replaced_and_removed,
+    the_policy_is_replaced_only_from_the_version_that_was_read,
     the_audit_lists_the_newest_first,
     no_secret_is_stored_in_the_clear,
 );
@@ -233,7 +235,7 @@ async fn owners_of_one_name_at_two_providers_are_two(fixture: &Fixture) {
     assert_eq!(tokens.list(Some(&foreign)).await.unwrap(), [theirs]);
     assert_eq!(
         tokens.list(Some(&owner("ada"))).await.unwrap(),
-        [ours.clone()]
+        std::slice::from_ref(&ours)
     );
     assert_eq!(tokens.count_since(&foreign, NOW).await.unwrap(), 1);
     assert_eq!(tokens.revoke_of(&foreign, Ends::All, NOW).await.unwrap(), 1);
@@ -410,6 +412,40 @@ async fn users_are_added_replaced_and_removed(fixture: &Fixture) {
     assert!(users.remove("ada").await.unwrap());
     assert!(!users.remove("ada").await.unwrap());
     assert_eq!(users.find("ada").await.unwrap(), None);
+}
+
+async fn the_policy_is_replaced_only_from_the_version_that_was_read(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let written = |version: u64, scope: &str| {
+        let mut rules = Rules::default();
+        rules.scopes.insert(scope.to_owned(), ScopeRules::default());
+        let groups = rules.groups.entry("héllo \"quoted\"".to_owned());
+        groups.or_default().insert(scope.to_owned());
+        StoredPolicy {
+            policy: Policy::new(rules),
+            version,
+            updated_at: NOW,
+            updated_by: "ada".to_owned(),
+        }
+    };
+    let mut transaction = store.begin().await.unwrap();
+    assert_eq!(transaction.policy().find().await.unwrap(), None);
+    for version in [0, 2] {
+        let late = transaction.policy().keep(&written(version, "a")).await;
+        assert!(matches!(late, Err(Error::Stale)), "{version}: {late:?}");
+    }
+    transaction.policy().keep(&written(1, "a")).await.unwrap();
+    transaction.commit(Bump::Yes).await.unwrap();
+
+    let mut transaction = store.begin().await.unwrap();
+    for version in [1, 3] {
+        let late = transaction.policy().keep(&written(version, "b")).await;
+        assert!(matches!(late, Err(Error::Stale)), "{version}: {late:?}");
+    }
+    transaction.policy().keep(&written(2, "b")).await.unwrap();
+    transaction.commit(Bump::Yes).await.unwrap();
+    let found = store.read().await.unwrap().policy().find().await.unwrap();
+    assert_eq!(found, Some(written(2, "b")));
 }
 
 async fn the_audit_lists_the_newest_first(fixture: &Fixture) {

@@ -431,9 +431,9 @@ async fn schemas_that_are_newer_or_half_made_are_refused() {
     let with = |sql: &'static str| {
         let kind = MigrationType::Simple;
         let mut all = migrations();
-        let version = i64::try_from(all.len()).unwrap() + 1;
-        let more = Migration::new(version, "more".into(), kind, sql.into_sql_str(), false);
-        all.push(more);
+        let number = all.iter().map(|one| one.version).max().unwrap() + 1;
+        let next = Migration::new(number, "next".into(), kind, sql.into_sql_str(), false);
+        all.push(next);
         all
     };
     let mut connection = store.pool.acquire().await.unwrap().detach();

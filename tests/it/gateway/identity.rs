@@ -443,8 +443,6 @@ async fn what_the_protocol_needs_reaches_the_server_unchanged() {
     let bearer = format!("Bearer {}", front.token());
     let passing = [
         ("accept", "application/json, text/event-stream"),
-        ("mcp-session-id", "s-1"),
-        ("last-event-id", "e-1"),
         ("mcp-protocol-version", "2025-11-25"),
         ("mcp-param-region", "=?base64?w6k=?="),
         (

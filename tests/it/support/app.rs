@@ -149,6 +149,12 @@ impl TestApp {
             .to_owned()
     }
 
+    /// A token with these scopes of the policy and no other right.
+    pub(crate) async fn token_with(&self, scopes: &[&str]) -> String {
+        let made = self.new_token(json!({"requested_scopes": scopes})).await;
+        made["tokens"]["access_token"].as_str().unwrap().to_owned()
+    }
+
     pub(crate) async fn new_token(&self, body: Value) -> Value {
         let session = self.login().await;
         let reply = self
@@ -232,7 +238,12 @@ impl Builder {
 
     /// A file among the definitions.
     pub(crate) fn file(self, name: &str, content: &str) -> Self {
-        let path = self.folder.path().join("servers").join(name);
+        self.data_file(&format!("servers/{name}"), content)
+    }
+
+    /// A file in the data directory.
+    pub(crate) fn data_file(self, name: &str, content: &str) -> Self {
+        let path = self.folder.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
         self

@@ -92,6 +92,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why somebody may use a server, or may not.
+         * @description Without `method` and `tool`: whether they may use it at all. Everybody may ask of themselves,
+         *     admins of anybody. For users that only an identity provider knows, say which groups and scopes
+         *     their token names.
+         */
+        get: operations["explain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/gateway/events": {
         parameters: {
             query?: never;
@@ -166,6 +188,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The policy. With `Accept: application/yaml` as the text of a `scopes.yml`. */
+        get: operations["read_policy"];
+        /**
+         * Replaces the policy: as JSON, or as the text of a `scopes.yml` with the type `application/yaml`.
+         * @description The answer is given when gateways decide by it. What a `scopes.yml` holds that is not known here
+         *     is left out and named under `warnings`; in JSON it is a mistake.
+         */
+        put: operations["replace_policy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/servers": {
         parameters: {
             query?: never;
@@ -183,7 +227,8 @@ export interface paths {
         /**
          * Adds a server.
          * @description The answer is given when gateways route it. The short form `{"name", "port", "enabled"}` is
-         *     enough.
+         *     enough. Who may register a server but not enable it leaves `enabled` out, or writes false; then
+         *     it starts disabled.
          */
         post: operations["create_server"];
         delete?: never;
@@ -423,6 +468,53 @@ export interface components {
             /** @description Scopes beside these. */
             scopes?: string[] | null;
         };
+        /** @description A rule for agents. */
+        AgentDocument: {
+            /** @description Such as `list_agents`. */
+            action: string;
+            /** @description Paths of agents. */
+            resources: string[];
+        };
+        /** @description A verdict and what gave or withheld it. */
+        Explained: {
+            /** @description As the gateway decides. */
+            allowed: boolean;
+            /** @description Scopes that would allow it, for admins. */
+            remedies: components["schemas"]["ExplainedRemedy"][];
+            /** @description The user's scopes, and their rules for the server. */
+            scopes: components["schemas"]["ExplainedScope"][];
+            server: string;
+            /** @description The whole of it in a sentence. */
+            summary: string;
+            /** @description What the user may do with the server in the registry. */
+            ui_permissions: {
+                [key: string]: boolean;
+            };
+            user: string;
+        };
+        /** @description A scope that would do. */
+        ExplainedRemedy: {
+            /** @description The groups that have it. */
+            groups: string[];
+            scope: string;
+        };
+        /** @description A rule that applies to the server. */
+        ExplainedRule: {
+            allows: boolean;
+            /** @description Its place among the scope's rules, from 1. */
+            number: number;
+            /** @description In words. */
+            says: string;
+        };
+        /** @description A scope of the user. */
+        ExplainedScope: {
+            /** @description The groups it comes from; none where the credential itself names it. */
+            groups: string[];
+            /** @description Whether the policy has it. */
+            known: boolean;
+            name: string;
+            rules: components["schemas"]["ExplainedRule"][];
+        };
         /** @description One mistake in a written definition. */
         FieldError: {
             /** @description JSON pointer (RFC 6901) to the value. */
@@ -469,6 +561,7 @@ export interface components {
         Me: {
             /** @description `local`, or `token`. */
             auth_method: string;
+            /** @description For some servers, at least. */
             can_modify_servers: boolean;
             /** @description For `X-CSRF-Token`; empty without a session. */
             csrf_token: string;
@@ -476,7 +569,42 @@ export interface components {
             is_admin: boolean;
             provider: string;
             scopes: string[];
+            /** @description Servers (paths without leading slash, or `all`) by what the caller may do with them. */
+            ui_permissions: {
+                [key: string]: string[];
+            };
             username: string;
+        };
+        /**
+         * @description Who may do what. In lists of names, `*` is every one; methods, tools and permissions may also be
+         *     `all`.
+         */
+        PolicyDocument: {
+            /**
+             * @description The scopes of each group of the identity provider. The group `anonymous` is that of callers
+             *     without a credential.
+             */
+            group_mappings?: {
+                [key: string]: string[];
+            };
+            /** @description What each scope allows. A scope that is not here allows nothing. */
+            scopes: {
+                [key: string]: components["schemas"]["ScopeDocument"];
+            };
+            /**
+             * Format: date-time
+             * @description When it was last written.
+             */
+            readonly updated_at: string | null;
+            /** @description By whom. */
+            readonly updated_by: string | null;
+            /**
+             * Format: int64
+             * @description How often it was written; 0 is the embedded default.
+             */
+            readonly version: number;
+            /** @description What was left out of a written text, or may surprise. */
+            warnings: components["schemas"]["FieldError"][];
         };
         /** @description One problem. As a response it is rendered by [`super::edge::guard`], which knows the request id. */
         Problem: {
@@ -519,6 +647,45 @@ export interface components {
             mode: string;
             ui: components["schemas"]["UiConfig"];
             version: string;
+        };
+        /** @description What is allowed at some servers. */
+        RuleDocument: {
+            /**
+             * @description JSON-RPC methods.
+             * @example [
+             *       "initialize",
+             *       "tools/list",
+             *       "tools/call"
+             *     ]
+             */
+            methods: string[];
+            /**
+             * @description Paths, slashes at their ends do not matter.
+             * @example [
+             *       "currenttime"
+             *     ]
+             */
+            servers: string[];
+            /**
+             * @description What `tools/call` may name.
+             * @example [
+             *       "*"
+             *     ]
+             */
+            tools?: string[];
+        };
+        /** @description What one scope allows. */
+        ScopeDocument: {
+            /** @description May read and change everything in the registry. */
+            admin?: boolean;
+            /** @description Rules for agents, kept as they are. */
+            agents?: components["schemas"]["AgentDocument"][];
+            /** @description MCP traffic. */
+            servers?: components["schemas"]["RuleDocument"][];
+            /** @description The registry's API: servers by permission, such as `list_service`. */
+            ui_permissions?: {
+                [key: string]: string[];
+            };
         };
         /**
          * @description What somebody writes to register an MCP server. Read-only fields of a server may be there too and
@@ -995,6 +1162,66 @@ export interface operations {
             };
         };
     };
+    explain: {
+        parameters: {
+            query: {
+                /** @description the server's path */
+                server: string;
+                /** @description name of a local user, or anonymous; absent: the caller */
+                user?: string;
+                /** @description a tool to be called */
+                tool?: string;
+                /** @description a JSON-RPC method; tools/call where a tool is given */
+                method?: string;
+                /** @description groups that the user's token names, separated by commas; admins only */
+                groups?: string;
+                /** @description scopes that it names, separated by commas; admins only */
+                scopes?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the verdict */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explained"];
+                };
+            };
+            /** @description a parameter is missing or wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description another user, without being an admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such user; or no such server for the caller */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     gateway_events: {
         parameters: {
             query?: never;
@@ -1115,6 +1342,105 @@ export interface operations {
             };
         };
     };
+    read_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the policy in force */
+            200: {
+                headers: {
+                    /** @description for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyDocument"];
+                    "application/yaml": string;
+                };
+            };
+            /** @description the caller is no admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replace_policy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the ETag that was read; another one is 412 */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyDocument"];
+                "application/yaml": string;
+            };
+        };
+        responses: {
+            /** @description the policy as stored */
+            200: {
+                headers: {
+                    /** @description for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyDocument"];
+                    "application/yaml": string;
+                };
+            };
+            /** @description neither JSON nor YAML */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the caller is no admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the policy has mistakes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_servers: {
         parameters: {
             query?: {
@@ -1201,6 +1527,15 @@ export interface operations {
                     "application/json": components["schemas"]["ServerInfo"];
                 };
             };
+            /** @description register_service for this path is missing, or toggle_service with enabled, or the right of an admin with public */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description there is already a server at this path */
             409: {
                 headers: {
@@ -1285,6 +1620,15 @@ export interface operations {
                     "application/json": components["schemas"]["ServerInfo"];
                 };
             };
+            /** @description modify_service is missing, or toggle_service for enabled, or the right of an admin for public */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description there is no such server */
             404: {
                 headers: {
@@ -1336,6 +1680,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description delete_service is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description there is no such server */
             404: {
                 headers: {
@@ -1384,6 +1737,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ServerInfo"];
+                };
+            };
+            /** @description modify_service is missing, or toggle_service for enabled, or the right of an admin for public */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description there is no such server */

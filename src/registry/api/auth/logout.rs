@@ -6,7 +6,7 @@ use axum::http::header::{HeaderValue, SET_COOKIE};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::super::super::Registry;
-use super::super::caller::{cookie_name, proves_own_page, session_of};
+use super::super::caller::{Anybody, cookie_name, proves_own_page, session_of};
 use crate::http::body::{FORM, has_type};
 use crate::http::{Edge, Problem};
 
@@ -16,6 +16,7 @@ use crate::http::{Edge, Problem};
     path = "/api/auth/logout",
     operation_id = "logout",
     tag = "auth",
+    security(()),
     responses(
         (status = 204, description = "logged out"),
         (status = 303, description = "a form: to the login page"),
@@ -24,6 +25,7 @@ use crate::http::{Edge, Problem};
 )]
 pub(in super::super) async fn logout(
     State(registry): State<Registry>,
+    _: Anybody,
     axum::Extension(edge): axum::Extension<Edge>,
     request: Request,
 ) -> Result<Response, Problem> {

@@ -5,6 +5,7 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::super::caller::Anybody;
 use super::super::reply;
 
 /// Ways to log in.
@@ -32,7 +33,7 @@ pub(super) struct Provider {
     security(()),
     responses((status = 200, description = "the ways", body = Providers)),
 )]
-pub(in super::super) async fn providers() -> Response {
+pub(in super::super) async fn providers(_: Anybody) -> Response {
     reply::json(
         StatusCode::OK,
         &Providers {
