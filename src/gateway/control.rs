@@ -86,7 +86,7 @@ pub fn health(path: &str, gateway: &Gateway) -> Response<ResponseBody> {
 /// Passes a request on to the registry.
 pub async fn forward(
     context: Context,
-    mut exchange: Exchange,
+    mut exchange: Box<Exchange>,
     body: ClientBody,
 ) -> Response<ResponseBody> {
     if let Some(redirect) = to_https(&context, &exchange) {
@@ -104,7 +104,7 @@ pub async fn forward(
     let (method, headers) = prepare::for_registry(
         head,
         &exchange.admitted.host,
-        forwarded,
+        &forwarded,
         exchange.record.id.header(),
         gateway.control_token().as_deref(),
         websocket && is_h1,
@@ -139,7 +139,11 @@ pub async fn forward(
     }
 }
 
-fn unavailable(gateway: &Gateway, reason: Reason, exchange: Exchange) -> Response<ResponseBody> {
+fn unavailable(
+    gateway: &Gateway,
+    reason: Reason,
+    exchange: Box<Exchange>,
+) -> Response<ResponseBody> {
     tracing::debug!(reason = reason.label(), "the registry did not answer");
     if gateway.table().is_none() {
         let mut page = reply::text(
@@ -174,7 +178,7 @@ fn to_https(context: &Context, exchange: &Exchange) -> Option<Response<ResponseB
     if !is_page {
         return None;
     }
-    let host = &exchange.admitted.host;
+    let host = exchange.admitted.host.to_str().ok()?;
     let name = match host.rfind(':') {
         Some(colon) if !host.ends_with(']') => host.get(..colon)?,
         _ => host,

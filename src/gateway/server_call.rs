@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 
 use super::body::{RequestBody, ResponseBody};
@@ -13,7 +13,7 @@ use super::head::RequestHead;
 use super::legacy;
 use super::message;
 use super::pipeline::{self, Context, Exchange, Passing};
-use super::prepare::{self, ServerRequest};
+use super::prepare::ServerRequest;
 use super::reason::Reason;
 use super::respond;
 use super::session::{self, Holder, Seals};
@@ -57,15 +57,25 @@ struct Call {
     rewrite: Option<Box<legacy::Rewrite>>,
 }
 
+/// What routing found.
+#[derive(Debug)]
+pub struct Found {
+    /// The server.
+    pub route: Arc<CompiledRoute>,
+    /// What decides, where something does.
+    pub deciding: Option<(Arc<Access>, Arc<Seals>)>,
+}
+
 /// Carries one request to a server and its answer back.
 pub async fn call(
     context: Context,
-    mut exchange: Exchange,
-    route: Arc<CompiledRoute>,
-    below: &str,
-    deciding: Option<(Arc<Access>, Arc<Seals>)>,
+    mut exchange: Box<Exchange>,
+    found: Found,
     body: ClientBody,
 ) -> Response<ResponseBody> {
+    let Found { route, deciding } = found;
+    let path = std::mem::take(&mut exchange.path);
+    let below = path.get(route.path().as_str().len()..).unwrap_or_default();
     let place = Place::of(below, exchange.head.query());
     match attempt(
         &context,
@@ -152,8 +162,8 @@ async fn attempt(
     };
     let is_stream = *exchange.head.method() == Method::GET && !raw;
     let asked = Some(path.clone()).filter(|_| is_stream && opens_legacy(route, place));
-    let request = prepare(context, exchange, route, &call, target, path, body);
-    let mut answer = upstream::send(&context.pool, &target.origin, request, limit).await?;
+    let to = (target, path);
+    let mut answer = send(context, exchange, route, &call, to, body, limit).await?;
     if let Some(asked) = asked {
         call.rewrite = rewrite(gateway, &answer, route, seals, &call, &asked)?;
     }
@@ -328,7 +338,7 @@ async fn read_message(
         tracing::debug!(reason = error.reason(), "message refused");
         Reason::BadMessage
     })?;
-    exchange.reply.rpc_id = envelope.id().map(str::to_owned);
+    exchange.reply.rpc_id = envelope.id().map(|id| bytes.slice_ref(id.as_bytes()));
     cross_check(&exchange.head, &envelope)?;
     for message in envelope.messages() {
         if !may(access, route, call.caller.as_deref(), action(message)) {
@@ -337,7 +347,9 @@ async fn read_message(
     }
     if let Some(message) = envelope.messages().first() {
         call.endless = message.method == "subscriptions/listen";
-        call.tool = tool_of(message);
+        if call.caller.is_some() {
+            call.tool = tool_of(message);
+        }
         if let Some(line) = &mut exchange.record.line {
             line.rpc_method = Some(message.method.to_string());
             line.rpc_target = message.target.as_ref().map(ToString::to_string);
@@ -410,39 +422,48 @@ fn destination<'r>(
     path.map(|path| (target, path)).ok_or(Reason::BadTarget)
 }
 
-/// Phase seven: the request as the server gets it.
-fn prepare(
+/// Phases seven and eight: the request as the server gets it, on its way.
+async fn send(
     context: &Context,
     exchange: &mut Exchange,
     route: &CompiledRoute,
     call: &Call,
-    target: &Target,
-    path: PathAndQuery,
+    to: (&Target, PathAndQuery),
     body: RequestBody,
-) -> Request<RequestBody> {
-    let forwarded = pipeline::forwarded(context, exchange);
-    let head = std::mem::replace(&mut exchange.head, RequestHead::empty());
-    let websocket = exchange.websocket;
-    let (method, mut headers) = prepare::for_server(
-        head,
-        ServerRequest {
-            route,
-            host: &target.host,
-            caller: call.caller.as_deref(),
-            tool: call.tool.as_deref(),
-            keep_authorization: route.route.forward_authorization && call.own_token_elsewhere,
-            request_id: exchange.record.id.header(),
-            forwarded,
-            websocket,
-        },
-    );
-    if !matches!(body, RequestBody::Stream(..)) {
-        // Held bodies have their length from their bytes; empty ones need none.
-        headers.remove(header::CONTENT_LENGTH);
+    limit: Duration,
+) -> Result<upstream::Answer, Reason> {
+    let (target, path) = to;
+    let request = ServerRequest {
+        route,
+        host: &target.host,
+        caller: call.caller.as_deref(),
+        tool: call.tool.as_deref(),
+        keep_authorization: route.route.forward_authorization && call.own_token_elsewhere,
+        request_id: exchange.record.id,
+        forwarded: pipeline::forwarded(context, exchange),
+        websocket: exchange.websocket,
+        streams: matches!(body, RequestBody::Stream(..)),
+    };
+    let head = &exchange.head;
+    if target.origin.is_plain() && !request.websocket && !request.streams {
+        let outgoing = request.outgoing(head, &path, body.into_held());
+        return upstream::send_direct(&context.pool, &target.origin, outgoing, limit).await;
     }
+    let mut headers = HeaderMap::with_capacity(head.headers().len() + OUR_FIELDS);
+    request.write(head, &mut headers);
     let mut request = Request::new(body);
-    *request.method_mut() = method;
+    *request.method_mut() = head.method().clone();
     *request.uri_mut() = path.into();
     *request.headers_mut() = headers;
-    request
+    // Boxed: less common, and large.
+    Box::pin(upstream::send(
+        &context.pool,
+        &target.origin,
+        request,
+        limit,
+    ))
+    .await
 }
+
+/// Fields that a request to a server gets from us, about.
+const OUR_FIELDS: usize = 16;

@@ -85,7 +85,7 @@ pub struct Gateway {
     /// Names of requests.
     pub ids: RequestIds,
     /// Counters.
-    pub usage: GatewayUsage,
+    pub usage: Arc<GatewayUsage>,
     /// Checks tokens.
     pub verifier: Verifier,
     /// Wall-clock time.
@@ -107,7 +107,7 @@ pub struct Gateway {
 impl Gateway {
     /// Without routes yet. `None` when the registry's URL cannot be sent to.
     pub fn new(parts: Parts) -> Option<Self> {
-        let usage = GatewayUsage::new();
+        let usage = Arc::new(GatewayUsage::new());
         let origins = Origins::new(parts.roots);
         let control_plane = match parts.control_plane {
             ControlPlane::Local(peer) => origins.local(peer),

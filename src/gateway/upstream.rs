@@ -5,30 +5,82 @@
 //! connection gave it back unsent.
 
 mod connect;
+mod direct;
 mod pool;
 
 use std::error::Error as _;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use self::connect::Protocol;
+pub use self::direct::{DirectBody, Outgoing};
 use self::pool::Sender;
 pub use self::pool::{Lease, Pool, PoolLimits};
 use super::body::{self, RequestBody};
 use super::origin::Origin;
 use super::reason::Reason;
 
-/// An answer's head, its body to come, and the connection it comes on.
+/// An answer's head, its body to come.
 #[derive(Debug)]
 pub struct Answer {
     /// Head and body.
-    pub response: Response<Incoming>,
-    /// Gives the connection back at the end of the body.
-    pub lease: Lease,
+    pub response: Response<AnswerBody>,
+}
+
+/// An answer's body, and the connection it comes on: given back at the end of the body, closed when
+/// the body is dropped before.
+#[derive(Debug)]
+pub enum AnswerBody {
+    /// Read by hyper.
+    Hyper(Incoming, Lease),
+    /// Read by ourselves.
+    Direct(DirectBody),
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = body::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, body::Error>>> {
+        match &mut *self {
+            Self::Hyper(incoming, lease) => {
+                let polled = Pin::new(&mut *incoming).poll_frame(context);
+                if matches!(polled, Poll::Ready(None)) || incoming.is_end_stream() {
+                    lease.finish();
+                }
+                polled.map_err(body::Error::from)
+            }
+            Self::Direct(body) => body
+                .poll_data(context)
+                .map_ok(Frame::data)
+                .map_err(body::Error::from),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Hyper(incoming, _) => incoming.is_end_stream(),
+            Self::Direct(body) => body.is_end(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Hyper(incoming, _) => incoming.size_hint(),
+            Self::Direct(body) => body.size_hint(),
+        }
+    }
 }
 
 /// Sends one request and waits for the head of the answer, at most `limit`.
@@ -42,6 +94,22 @@ pub async fn send(
     limit: Duration,
 ) -> Result<Answer, Reason> {
     timeout(limit, exchange(pool, origin, request))
+        .await
+        .unwrap_or(Err(Reason::UpstreamFirstByte))
+}
+
+/// Sends a request of which everything is there to a plain `http://` origin, and waits for the head
+/// of the answer, at most `limit`.
+///
+/// # Errors
+/// The reason to answer the client with.
+pub async fn send_direct(
+    pool: &Arc<Pool>,
+    origin: &Arc<Origin>,
+    request: Outgoing,
+    limit: Duration,
+) -> Result<Answer, Reason> {
+    timeout(limit, direct::send(pool, origin, request))
         .await
         .unwrap_or(Err(Reason::UpstreamFirstByte))
 }
@@ -86,9 +154,14 @@ impl Pool {
         sender: Sender,
         response: Response<Incoming>,
     ) -> Answer {
+        let mut lease = Lease::new(Arc::clone(self), origin.id, sender);
         Answer {
-            response,
-            lease: Lease::new(Arc::clone(self), origin.id, sender),
+            response: response.map(|incoming| {
+                if incoming.is_end_stream() {
+                    lease.finish();
+                }
+                AnswerBody::Hyper(incoming, lease)
+            }),
         }
     }
 }
@@ -98,7 +171,7 @@ fn refusal(error: &hyper::Error) -> Reason {
     // The request's own body may be what failed.
     match error.source().and_then(|source| source.downcast_ref()) {
         Some(body::Error::Silent) => Reason::BodyTimeout,
-        Some(body::Error::Broken(_)) => Reason::BadRequest,
+        Some(body::Error::Broken(_) | body::Error::Cut) => Reason::BadRequest,
         Some(body::Error::Closed | body::Error::Legacy(_)) | None => Reason::UpstreamProtocol,
     }
 }

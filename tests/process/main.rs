@@ -21,6 +21,7 @@ mod command_line;
 mod compose;
 mod crash;
 mod deployment_modes;
+mod floods;
 mod following;
 mod modes;
 mod refusals;

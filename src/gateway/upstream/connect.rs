@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::pool::{Pool, Sender};
@@ -16,6 +17,22 @@ use crate::net::dial::DialError;
 const READ_BUFFER: usize = 64 * 1024;
 /// Bytes of an answer's head.
 const HEAD_BYTES: u32 = 64 * 1024;
+
+/// A new connection to a plain `http://` origin, nothing said on it yet.
+pub(super) async fn tcp(pool: &Pool, origin: &Origin) -> Result<TcpStream, Reason> {
+    match &origin.peer {
+        Peer::Network { host, port, .. } => dial(pool, host, *port).await,
+        // The registry in this process has no address.
+        Peer::Local(_) => Err(Reason::UpstreamConnect),
+    }
+}
+
+async fn dial(pool: &Pool, host: &str, port: u16) -> Result<TcpStream, Reason> {
+    pool.dialer
+        .connect(host, port, pool.limits.connect)
+        .await
+        .map_err(|error| refusal(host, port, &error))
+}
 
 /// What a connection may speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +53,7 @@ pub(super) async fn connect(
         Peer::Local(peer) => h1(pool, peer.connect()).await,
         Peer::Network { host, port, tls } => {
             let deadline = Instant::now() + pool.limits.connect;
-            let stream = pool
-                .dialer
-                .connect(host, *port, pool.limits.connect)
-                .await
-                .map_err(|error| refusal(host, *port, &error))?;
+            let stream = dial(pool, host, *port).await?;
             match tls {
                 None => h1(pool, stream).await,
                 Some(tls) => {
@@ -64,9 +77,9 @@ pub(super) async fn connect(
 
 async fn handshake(
     tls: &PeerTls,
-    stream: tokio::net::TcpStream,
+    stream: TcpStream,
     protocol: Protocol,
-) -> std::io::Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>> {
+) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
     let mut config = Arc::clone(&tls.config);
     if protocol == Protocol::Http1 {
         Arc::make_mut(&mut config).alpn_protocols = vec![b"http/1.1".to_vec()];
