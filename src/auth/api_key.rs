@@ -119,7 +119,7 @@ mod tests {
             format!("{text}0"),
             format!("{text} "),
             format!(" {text}"),
-            text.get(..94).unwrap().to_owned(),
+            text.chars().take(94).collect(),
             with("_", "-"),
             with("mcpk", "mcpx"),
             format!("mcpk__{}", "0".repeat(89)),

@@ -62,8 +62,12 @@ pub(in super::super) fn declare<A, H: Handler<A>>(paths: &mut Paths, _: &H) {
     }
 }
 
-const fn of(callers: &'static [&'static str]) -> Declared {
-    Declared {
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "as the constants of the trait are written"
+)]
+const fn of(callers: &'static [&'static str]) -> Option<Declared> {
+    Some(Declared {
         callers,
         permissions: &[],
     }
