@@ -6,8 +6,10 @@
 //! only where the policy lets `anonymous` list servers.
 //!
 //! [`declared`] turns the extractors of a handler into the policy that the API's description shows,
-//! [`server`] are those for what an address names.
+//! [`server`] and [`account`] are those for what an
+//! address names.
 
+pub(super) mod account;
 pub(super) mod declared;
 pub(super) mod server;
 

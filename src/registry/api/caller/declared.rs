@@ -10,6 +10,7 @@ use serde_json::json;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::Paths;
 
+use super::account::SelfOrAdmin;
 use super::server::{OnServer, Permissions, Registrar};
 use super::{Admin, Anybody, Caller, Gateway, User};
 use crate::domain::policy::Permission;
@@ -90,6 +91,10 @@ impl Argument for User {
 
 impl Argument for Admin {
     const DECLARED: Option<Declared> = Some(of(&["admin"]));
+}
+
+impl Argument for SelfOrAdmin {
+    const DECLARED: Option<Declared> = of(&["self", "admin"]);
 }
 
 impl Argument for Gateway {
