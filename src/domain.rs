@@ -6,6 +6,7 @@
 
 pub mod endpoint;
 pub mod ids;
+pub mod issuer;
 pub mod path;
 pub mod policy;
 pub mod principal;

@@ -8,6 +8,10 @@ use std::sync::Arc;
 pub enum AuthMethod {
     /// A token that the registry issued.
     Token,
+    /// An access token of an identity provider.
+    Oidc,
+    /// The same, of Keycloak.
+    Keycloak,
     /// A browser session.
     Session,
     /// Nothing was shown.
@@ -19,6 +23,8 @@ impl AuthMethod {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
+            Self::Oidc => "oidc",
+            Self::Keycloak => "keycloak",
             Self::Session => "session_cookie",
             Self::Anonymous => "anonymous",
         }

@@ -1,10 +1,12 @@
 //! Whose tokens count: what a gateway needs to check one without asking anybody.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::ids::TokenId;
+use super::issuer::TrustedIssuer;
 use super::time::Timestamp;
 
 /// A key that signs tokens of the registry, public half.
@@ -34,4 +36,11 @@ pub struct Trust {
     /// Users whose tokens made before the moment no longer count.
     #[serde(default)]
     pub not_before: BTreeMap<String, Timestamp>,
+    /// Identity providers whose access tokens count too.
+    #[serde(default)]
+    pub issuers: Vec<Arc<TrustedIssuer>>,
+    /// Users who were logged out at their provider, by [`TrustedIssuer::logout_of`]: tokens made up
+    /// to the moment no longer count.
+    #[serde(default)]
+    pub logouts: BTreeMap<String, Timestamp>,
 }
