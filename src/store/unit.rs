@@ -4,6 +4,7 @@
 mod audit;
 mod imports;
 mod keys;
+mod oidc;
 mod servers;
 mod sessions;
 mod tokens;
@@ -14,8 +15,8 @@ use async_trait::async_trait;
 use super::seal::{Place, SealError, Sealer};
 use super::sql::{Commits, Connection, Value};
 use super::{
-    AuditRepository, Bump, Error, ImportRepository, KeyRepository, ServerRepository,
-    SessionRepository, TokenRepository, Transaction, UserRepository,
+    AuditRepository, Bump, Error, ImportRepository, KeyRepository, OidcRepository,
+    ServerRepository, SessionRepository, TokenRepository, Transaction, UserRepository,
 };
 use crate::domain::ids::{ClusterId, Revision};
 use crate::domain::time::Timestamp;
@@ -88,6 +89,10 @@ impl<C: Connection> Transaction for Unit<C> {
     }
 
     fn users(&mut self) -> &mut dyn UserRepository {
+        self
+    }
+
+    fn oidc(&mut self) -> &mut dyn OidcRepository {
         self
     }
 

@@ -144,14 +144,17 @@ pub(super) async fn migrate(
 }
 
 pub(super) fn migrations() -> Vec<Migration> {
-    let initial = include_str!("migrations/0001_initial.sql").into_sql_str();
-    vec![Migration::new(
-        1,
-        "initial".into(),
-        MigrationType::Simple,
-        initial,
-        false,
-    )]
+    let all = [
+        ("initial", include_str!("migrations/0001_initial.sql")),
+        ("oidc", include_str!("migrations/0002_oidc.sql")),
+    ];
+    (1..)
+        .zip(all)
+        .map(|(version, (name, sql))| {
+            let (name, sql) = (name.into(), sql.into_sql_str());
+            Migration::new(version, name, MigrationType::Simple, sql, false)
+        })
+        .collect()
 }
 
 /// A replica that hangs must not hold up the others for ever, and an answer means that it is on

@@ -430,7 +430,7 @@ async fn schemas_that_are_newer_or_half_made_are_refused() {
     add(&store, "/s").await.unwrap();
     let with = |sql: &'static str| {
         let kind = MigrationType::Simple;
-        let second = Migration::new(2, "second".into(), kind, sql.into_sql_str(), false);
+        let second = Migration::new(3, "second".into(), kind, sql.into_sql_str(), false);
         migrations().into_iter().chain([second]).collect::<Vec<_>>()
     };
     let mut connection = store.pool.acquire().await.unwrap().detach();

@@ -191,14 +191,17 @@ async fn run(
 }
 
 pub(super) fn migrations() -> Vec<Migration> {
-    let initial = include_str!("migrations/0001_initial.sql").into_sql_str();
-    vec![Migration::new(
-        1,
-        "initial".into(),
-        MigrationType::Simple,
-        initial,
-        false,
-    )]
+    let all = [
+        ("initial", include_str!("migrations/0001_initial.sql")),
+        ("oidc", include_str!("migrations/0002_oidc.sql")),
+    ];
+    (1..)
+        .zip(all)
+        .map(|(version, (name, sql))| {
+            let (name, sql) = (name.into(), sql.into_sql_str());
+            Migration::new(version, name, MigrationType::Simple, sql, false)
+        })
+        .collect()
 }
 
 /// Reads everything that must be readable, and compares with what was acknowledged.

@@ -32,7 +32,7 @@ fn second(sql: &'static str) -> Vec<Migration> {
     let mut all = migrations();
     let sql = sql.into_sql_str();
     all.push(Migration::new(
-        2,
+        3,
         "second".into(),
         MigrationType::Simple,
         sql,
