@@ -61,6 +61,8 @@ rust_tests() { scripts/with-postgres.sh cargo test --locked; }
 debug_binary() { cargo test --locked --no-run; }
 browser() { PYTHONDONTWRITEBYTECODE=1 python3 tests/clients/with_mcp.py --shape full -- npm --prefix web run --silent e2e; }
 
+identity() { (cd tests/identity && MCP_BINARY="$ROOT/target/debug/mcp" node --test identity.test.mjs); }
+
 step "setup: what the tests need"              scripts/setup.sh test
 step "scripts: settings, images, units"        python3 scripts/test-scripts.py
 step "format: cargo fmt"                       cargo fmt --check
@@ -77,5 +79,6 @@ step "rust: unit, it and process tests"        rust_tests
 step "binary: debug build"                     debug_binary
 step "clients: real MCP clients over HTTPS"    tests/clients/run.sh
 step "browser: the UI in Chromium"             browser
+step "identity: an OpenID provider, Chromium"   identity
 [ "$PASSED" -gt 0 ] || { say "no step matches: ${WANTED[*]}"; finish 1; }
 finish 0
