@@ -16,6 +16,7 @@ mod import;
 pub mod info;
 mod keys;
 mod login;
+mod oidc;
 mod open;
 mod servers;
 mod sessions;
@@ -54,7 +55,9 @@ struct Inner {
     /// Orders "commit, replace the view, publish".
     writing: Mutex<()>,
     keys: keys::Keys,
-    verifier: Verifier,
+    verifier: Arc<Verifier>,
+    /// Where an identity provider is configured.
+    oidc: Option<oidc::Provider>,
     gateway_tokens: Arc<GatewayTokens>,
     admin: login::LocalAdmin,
     sessions: sessions::Sessions,

@@ -224,6 +224,30 @@ impl Verifier {
         Ok(principal)
     }
 
+    /// What a token says that the provider at this place of the trust signed for us alone: an ID
+    /// token or a log-out token, as far as [`provider::open`] judges it.
+    ///
+    /// # Errors
+    /// Why it does not count.
+    pub fn open(
+        &self,
+        trust: &Trust,
+        place: usize,
+        token: &str,
+        types: &[&str],
+    ) -> Result<serde_json::Map<String, serde_json::Value>, Rejection> {
+        let keys = self.keys_of(trust, self.clock.now());
+        let issuer = trust.issuers.get(place).ok_or(Rejection::Issuer)?;
+        let (_, _, keys) = keys.issuer(&issuer.issuer).ok_or(Rejection::Issuer)?;
+        if keys.is_empty() {
+            return Err(Rejection::NoKeys(place));
+        }
+        provider::open(token, keys, types).map_err(|rejection| match rejection {
+            Rejection::UnknownKey => Rejection::NewKey(place),
+            other => other,
+        })
+    }
+
     /// Takes the keys that a provider publishes now into use, until the trust has them too.
     pub fn learn(&self, issuer: &TrustedIssuer, keys: Vec<IssuerKey>) {
         let now = self.clock.now();

@@ -92,7 +92,7 @@ impl TrustedIssuer {
         }
     }
 
-    /// Under which its log-outs of a user's tokens are kept in
+    /// Under which its log-outs of a user are kept in
     /// [`Trust::logouts`](super::trust::Trust::logouts).
     pub fn logout_of(&self, subject: &str, kind: LogoutKind) -> String {
         let kind = match kind {
@@ -102,8 +102,9 @@ impl TrustedIssuer {
         format!("{kind} {} {subject}", self.issuer)
     }
 
-    /// The id under which tokens of one session at the provider can be revoked together. Never one
-    /// that the registry gives to a token of its own.
+    /// The id that tokens of one session at the provider share, and under which the session's
+    /// log-out is kept beside those of users. Never one that the registry gives to a token of its
+    /// own.
     pub fn session_id(&self, sid: &str) -> TokenId {
         let mut id = format!("sid {} ", self.issuer);
         for byte in sid.bytes() {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ids::TokenId;
-use super::issuer::TrustedIssuer;
+use super::issuer::{LogoutKind, TrustedIssuer};
+use super::principal::{AuthMethod, Principal};
 use super::time::Timestamp;
 
 /// A key that signs tokens of the registry, public half.
@@ -39,8 +40,36 @@ pub struct Trust {
     /// Identity providers whose access tokens count too.
     #[serde(default)]
     pub issuers: Vec<Arc<TrustedIssuer>>,
-    /// Users who were logged out at their provider, by [`TrustedIssuer::logout_of`]: tokens made up
-    /// to the moment no longer count.
+    /// Log-outs at a provider: of users by [`TrustedIssuer::logout_of`], whose tokens made up to the
+    /// moment no longer count, and of sessions by [`TrustedIssuer::session_id`], none of whose
+    /// tokens does.
     #[serde(default)]
     pub logouts: BTreeMap<String, Timestamp>,
+}
+
+impl Trust {
+    /// Whether a caller who was let in at that moment was logged out at their provider since.
+    pub fn is_logged_out(&self, caller: &Principal, since: Timestamp) -> bool {
+        if self.logouts.is_empty()
+            || !matches!(caller.method, AuthMethod::Oidc | AuthMethod::Keycloak)
+        {
+            return false;
+        }
+        if let Some(session) = &caller.token_id
+            && self.logouts.contains_key(&*session.0)
+        {
+            return true;
+        }
+        let kinds: &[LogoutKind] = match caller.token_id {
+            Some(_) => &[LogoutKind::All],
+            None => &[LogoutKind::All, LogoutKind::WithoutSession],
+        };
+        self.issuers.iter().any(|issuer| {
+            kinds.iter().any(|kind| {
+                self.logouts
+                    .get(&issuer.logout_of(&caller.subject, *kind))
+                    .is_some_and(|at| since <= *at)
+            })
+        })
+    }
 }

@@ -16,6 +16,7 @@ use super::account::{AccessLine, Record};
 use super::admit::Admitted;
 use super::body::{Relay, RequestBody, ResponseBody, SilenceTimer};
 use super::control;
+use super::foreign;
 use super::head::RequestHead;
 use super::prepare::Forwarded;
 use super::reason::Reason;
@@ -145,6 +146,12 @@ async fn route(
             control::health(&exchange.path, &context.gateway),
             exchange.record,
         );
+    }
+    if foreign::is_metadata(&exchange.path) {
+        return match foreign::metadata(&context, &exchange) {
+            Ok(page) => own_page(page, exchange.record),
+            Err(reason) => refuse(reason, &exchange.reply, exchange.record),
+        };
     }
     if control::is_control_plane(&exchange.path) {
         return Box::pin(control::forward(context, exchange, body)).await;

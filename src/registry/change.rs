@@ -166,7 +166,8 @@ impl Registry {
         self.reload_locked().await
     }
 
-    async fn reload_locked(&self) -> Result<(), Error> {
+    /// The same for who holds the lock on writing.
+    pub(super) async fn reload_locked(&self) -> Result<(), Error> {
         let before = self.view();
         let mut transaction = self.0.store.read().await?;
         let (cluster, revision) = transaction.cluster().await?;
@@ -214,6 +215,7 @@ pub(super) async fn read_view(
         .await?
         .into_iter()
         .collect();
+    super::oidc::put_into(transaction, &mut access.trust, now).await?;
     Ok(View::new(cluster, revision, servers, Arc::new(access)))
 }
 

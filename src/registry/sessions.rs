@@ -26,6 +26,8 @@ use crate::store::{Bump, StoredSession};
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     pub(super) principal: Arc<Principal>,
+    /// Who vouches for the principal.
+    pub(super) provider: String,
     pub(super) id_hash: [u8; 32],
     /// Proves that a request comes from our own page.
     pub(super) csrf_token: Secret<String>,
@@ -112,7 +114,8 @@ impl Sessions {
         known.insert(stored.id_hash, entry);
     }
 
-    fn forget(&self, id_hash: &[u8; 32]) {
+    /// Looks a session up again.
+    pub(super) fn forget(&self, id_hash: &[u8; 32]) {
         self.known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -149,7 +152,7 @@ impl Registry {
         let mut transaction = self.0.store.begin().await?;
         transaction.sessions().insert(&stored).await?;
         transaction.commit(Bump::No).await?;
-        let session = session_of(&stored, id.expose());
+        let session = session_of(&stored, id.expose(), None);
         self.0.sessions.remember(&stored, session.clone(), now);
         Ok((id, session))
     }
@@ -168,17 +171,25 @@ impl Registry {
         }
         let mut transaction = self.0.store.read().await?;
         let found = transaction.sessions().find(&id_hash).await?;
-        drop(transaction);
         let Some(stored) = found else { return Ok(None) };
+        let identity = match &*stored.provider {
+            "local" => None,
+            _ => match self.identity_of(&mut *transaction, &stored).await? {
+                Some(identity) => Some(identity),
+                None => return Ok(None),
+            },
+        };
+        drop(transaction);
         let in_force = self
             .0
             .sessions
             .in_force(stored.created_at, stored.seen_at, now);
         // A renamed admin's sessions end with the name.
-        if !in_force || stored.username != self.0.settings.auth.admin_user {
+        let renamed = identity.is_none() && stored.username != self.0.settings.auth.admin_user;
+        if !in_force || renamed {
             return Ok(None);
         }
-        let session = session_of(&stored, id);
+        let session = session_of(&stored, id, identity);
         self.0.sessions.remember(&stored, session.clone(), now);
         Ok(Some(session))
     }
@@ -188,6 +199,7 @@ impl Registry {
         &self,
         session: Option<&Session>,
         principal: &Principal,
+        since: Timestamp,
     ) -> bool {
         let now = self.0.clock.now();
         if let Some(session) = session {
@@ -206,7 +218,8 @@ impl Registry {
             .token_id
             .as_ref()
             .is_some_and(|id| trust.revoked.contains_key(id));
-        !revoked && principal.expires_at.is_none_or(|end| now < end)
+        let logged_out = trust.is_logged_out(principal, since);
+        !revoked && !logged_out && principal.expires_at.is_none_or(|end| now < end)
     }
 
     /// Ends a session everywhere.
@@ -249,17 +262,18 @@ impl Registry {
             .tokens()
             .purge(now.plus_seconds(-TOKEN_MEMORY))
             .await?;
+        transaction.oidc().purge(now).await?;
         transaction.commit(Bump::No).await?;
         Ok(())
     }
 }
 
 /// The principal is the same for each request of the session; made once.
-fn session_of(stored: &StoredSession, id: &str) -> Session {
-    let name: Arc<str> = stored.username.as_str().into();
+fn session_of(stored: &StoredSession, id: &str, identity: Option<Principal>) -> Session {
     let csrf = digest(&SHA256, format!("csrf:{id}").as_bytes());
-    Session {
-        principal: Arc::new(Principal {
+    let local = || {
+        let name: Arc<str> = stored.username.as_str().into();
+        Principal {
             subject: Arc::clone(&name),
             username: name,
             scopes: BTreeSet::from([ADMIN_SCOPE.into()]),
@@ -268,13 +282,18 @@ fn session_of(stored: &StoredSession, id: &str) -> Session {
             client_id: None,
             token_id: None,
             expires_at: None,
-        }),
+        }
+    };
+    Session {
+        principal: Arc::new(identity.unwrap_or_else(local)),
+        provider: stored.provider.clone(),
         id_hash: stored.id_hash,
         csrf_token: Secret::new(URL_SAFE_NO_PAD.encode(csrf)),
     }
 }
 
-fn hash(id: &str) -> [u8; 32] {
+/// By what a session's id is known.
+pub(super) fn hash(id: &str) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, id.as_bytes()).as_ref());
     hash

@@ -1,7 +1,6 @@
 //! Tokens that users make for their programs.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -102,17 +101,6 @@ impl Registry {
             },
         )
         .await
-    }
-
-    /// Whose token this is.
-    pub(super) fn verify(&self, token: &str) -> Option<Arc<Principal>> {
-        match self.0.verifier.verify(&self.view().access.trust, token) {
-            Ok(principal) => Some(principal),
-            Err(rejection) => {
-                tracing::debug!(reason = rejection.reason(), "refused a token");
-                None
-            }
-        }
     }
 }
 

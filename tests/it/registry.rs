@@ -7,4 +7,5 @@ mod failures;
 mod feed;
 mod gateway;
 mod import;
+mod oidc;
 mod servers;

@@ -7,6 +7,8 @@ pub(crate) mod app;
 pub(crate) mod call;
 #[cfg(feature = "gateway")]
 pub(crate) mod front;
+#[cfg(feature = "registry")]
+pub(crate) mod provider;
 #[cfg(feature = "examples")]
 pub(crate) mod upstream;
 

@@ -28,7 +28,7 @@ use crate::net::outbound::GuardedClient;
 pub type Fetching = Pin<Box<dyn Future<Output = Option<Vec<IssuerKey>>> + Send>>;
 
 /// Where keys come from.
-pub trait KeySource: Send + Sync {
+pub trait KeySource: fmt::Debug + Send + Sync {
     /// The keys that are published at this address now.
     fn fetch(&self, url: &str) -> Fetching;
 }
@@ -196,7 +196,7 @@ mod tests {
     use crate::domain::time::{Clock, Timestamp};
 
     /// Answers after this time, with no key that helps.
-    #[derive(Default)]
+    #[derive(Debug, Default)]
     struct Slow {
         takes: Duration,
         asked: AtomicUsize,

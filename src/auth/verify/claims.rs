@@ -69,15 +69,14 @@ impl Checked {
             return Err(Rejection::Revoked);
         }
         if let Some(foreign) = &self.foreign {
-            let ended = |name| {
-                trust
-                    .logouts
-                    .get(name)
-                    .is_some_and(|at| self.issued_at <= *at)
-            };
-            return match foreign.logouts.iter().any(ended) {
-                true => Err(Rejection::Superseded),
-                false => Ok(()),
+            let session = self.principal.token_id.as_ref();
+            let ended = session.is_some_and(|id| trust.logouts.contains_key(&*id.0));
+            let before = |at: &Timestamp| self.issued_at <= *at;
+            let user = |name| trust.logouts.get(name).is_some_and(before);
+            return if ended || foreign.logouts.iter().any(user) {
+                Err(Rejection::Superseded)
+            } else {
+                Ok(())
             };
         }
         let since = |name: &str| {

@@ -14,6 +14,7 @@ use axum::http::{Method, StatusCode};
 use super::super::Registry;
 use super::super::change::Actor;
 use super::super::sessions::Session;
+use crate::auth::verify::Rejection;
 use crate::domain::principal::Principal;
 use crate::domain::secret::Secret;
 use crate::http::edge::bearer;
@@ -77,14 +78,12 @@ impl FromRequestParts<Registry> for Caller {
         if registry.0.gateway_tokens.contains(token) {
             return Ok(Self::Gateway);
         }
-        match registry.verify(token) {
-            Some(principal) => Ok(Self::User(User {
-                principal,
-                session: None,
-                edge,
-            })),
-            None => Err(bad_token()),
-        }
+        let principal = registry.verify(token).await.map_err(refused)?;
+        Ok(Self::User(User {
+            principal,
+            session: None,
+            edge,
+        }))
     }
 }
 
@@ -123,10 +122,10 @@ impl FromRequestParts<Registry> for Gateway {
             Some(token) if registry.0.gateway_tokens.contains(token) => {
                 Ok(Self(Secret::new(token.to_owned())))
             }
-            Some(token) if registry.verify(token).is_some() => {
-                Err(Problem::forbidden("only a gateway's token opens this"))
-            }
-            Some(_) => Err(bad_token()),
+            Some(token) => match registry.verify(token).await {
+                Ok(_) => Err(Problem::forbidden("only a gateway's token opens this")),
+                Err(rejection) => Err(refused(rejection)),
+            },
         }
     }
 }
@@ -204,6 +203,18 @@ fn shown_token(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
         }
     }
     Ok(None)
+}
+
+/// A token that cannot be judged may be good: who shows it may come back.
+fn refused(rejection: Rejection) -> Problem {
+    match rejection {
+        Rejection::NoKeys(_) => Problem::later(
+            StatusCode::SERVICE_UNAVAILABLE,
+            2,
+            "the identity provider's keys are not known yet; try again",
+        ),
+        _ => bad_token(),
+    }
 }
 
 /// One answer for all that is wrong with a token.

@@ -968,9 +968,8 @@ fn logging_out_at_the_provider_ends_tokens_made_before() {
     assert_eq!(states(&provider), [false, false, true, true]);
     provider.trust.logouts = [(issuer.logout_of("f:1:ann", LogoutKind::WithoutSession), at)].into();
     assert_eq!(states(&provider), [true, false, true, true]);
-    provider.trust.logouts.clear();
-    let end = Timestamp::from_unix(NOW + 9_999);
-    provider.trust.revoked = [(issuer.session_id("s-1"), end)].into();
+    let session = issuer.session_id("s-1").0.to_string();
+    provider.trust.logouts = [(session, Timestamp::from_unix(NOW - 9_999))].into();
     assert_eq!(
         states(&provider),
         [false, true, false, false],
