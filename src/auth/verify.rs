@@ -249,10 +249,9 @@ impl Verifier {
     }
 
     /// Takes the keys that a provider publishes now into use, until the trust has them too.
-    pub fn learn(&self, issuer: &TrustedIssuer, keys: Vec<IssuerKey>) {
+    pub fn learn(&self, issuer: &TrustedIssuer, keys: &[IssuerKey]) {
         let now = self.clock.now();
-        self.learned
-            .rcu(|learned| learned.with(issuer, keys.clone(), now));
+        self.learned.rcu(|learned| learned.with(issuer, keys, now));
     }
 
     /// The keys of `trust`, parsed; those in use where they are the same, by value. A change of

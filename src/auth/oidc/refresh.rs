@@ -169,7 +169,7 @@ impl KeyFetcher {
         let issuer = Arc::clone(issuer);
         self.tasks.spawn(async move {
             if let Some(keys) = fetching.await {
-                verifier.learn(&issuer, keys);
+                verifier.learn(&issuer, &keys);
             }
             end.send_replace(true);
         });
@@ -219,7 +219,7 @@ mod tests {
             ..Slow::default()
         });
         let clock = Clock::manual(Timestamp::from_unix(0));
-        let verifier = Arc::new(Verifier::new(clock, Duration::from_secs(60), 16));
+        let verifier = Arc::new(Verifier::new(clock, Duration::from_mins(1), 16));
         let issuer = TrustedIssuer {
             issuer: "https://idp".into(),
             keys_url: Some("https://idp/keys".into()),

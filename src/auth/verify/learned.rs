@@ -21,7 +21,7 @@ pub(super) struct Learned(BTreeMap<String, Keys>);
 struct Keys {
     /// What the trust had then.
     base: Vec<IssuerKey>,
-    keys: Vec<IssuerKey>,
+    published: Vec<IssuerKey>,
     since: Timestamp,
 }
 
@@ -38,16 +38,11 @@ impl Keys {
 
 impl Learned {
     /// These, with what a provider publishes now.
-    pub(super) fn with(
-        &self,
-        issuer: &TrustedIssuer,
-        keys: Vec<IssuerKey>,
-        now: Timestamp,
-    ) -> Self {
+    pub(super) fn with(&self, issuer: &TrustedIssuer, keys: &[IssuerKey], now: Timestamp) -> Self {
         let mut all = self.0.clone();
         let fresh = Keys {
             base: issuer.keys.clone(),
-            keys,
+            published: keys.to_vec(),
             since: now,
         };
         all.insert(issuer.issuer.clone(), fresh);
@@ -62,9 +57,12 @@ impl Learned {
     ) -> Cow<'i, [IssuerKey]> {
         match self.0.get(&issuer.issuer) {
             Some(learned) if now < learned.end(issuer) => {
-                let mut keys = learned.keys.clone();
+                let mut keys = learned.published.clone();
                 if learned.base != issuer.keys {
-                    let more = issuer.keys.iter().filter(|key| !learned.keys.contains(key));
+                    let more = issuer
+                        .keys
+                        .iter()
+                        .filter(|key| !learned.published.contains(key));
                     keys.extend(more.cloned());
                 }
                 Cow::Owned(keys)
@@ -123,8 +121,7 @@ mod tests {
     #[test]
     fn counts_in_place_of_older_keys_for_a_limited_time() {
         let old = issuer(&["a", "b"]);
-        let learned =
-            Learned::default().with(&old, vec![key("b"), key("c")], Timestamp::from_unix(0));
+        let learned = Learned::default().with(&old, &[key("b"), key("c")], Timestamp::from_unix(0));
         assert_eq!(kids(&learned, &old, 599), ["b", "c"]);
         assert_eq!(kids(&learned, &old, 600), ["a", "b"]);
         let until = learned.until(&[Arc::new(old)], Timestamp::from_unix(5));
@@ -134,8 +131,7 @@ mod tests {
     #[test]
     fn stands_beside_newer_keys_for_a_moment_and_then_gives_way() {
         let old = issuer(&["a"]);
-        let learned =
-            Learned::default().with(&old, vec![key("a"), key("b")], Timestamp::from_unix(0));
+        let learned = Learned::default().with(&old, &[key("a"), key("b")], Timestamp::from_unix(0));
         let newer = issuer(&["c"]);
         assert_eq!(kids(&learned, &newer, 59), ["a", "b", "c"]);
         assert_eq!(kids(&learned, &newer, 60), ["c"]);

@@ -167,5 +167,5 @@ impl Registry {
 
 /// One second, doubled up to a minute.
 fn backoff(failures: u32) -> Duration {
-    Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(Duration::from_secs(60))
+    Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(Duration::from_mins(1))
 }

@@ -65,9 +65,9 @@ impl Pending {
         let nonce = sealer
             .seal_in_place_append_tag(Aad::from(PURPOSE), &mut text)
             .map_err(|_| Error::Internal("cannot seal a login's state"))?;
-        let mut sealed = nonce.as_ref().to_vec();
-        sealed.extend_from_slice(&text);
-        Ok(URL_SAFE_NO_PAD.encode(sealed))
+        let mut cookie = nonce.as_ref().to_vec();
+        cookie.extend_from_slice(&text);
+        Ok(URL_SAFE_NO_PAD.encode(cookie))
     }
 
     /// From the cookie, while it counts.
