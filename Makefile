@@ -24,10 +24,11 @@ test: ## format, lint, unit, integration, process, client and browser tests
 	$(not_yet)
 	@scripts/test.sh
 
-# not yet: test-full: MCP conformance suites, h2spec, TLS testers, Keycloak, other gateways in front, load and crash figures at full length
-test-full: ## make test, then make test-deploy
+# not yet: test-full: MCP conformance suites, TLS testers, Keycloak, other gateways in front, load and crash figures at full length
+test-full: ## make test, then h2spec and make test-deploy
 	$(not_yet)
 	@scripts/test.sh
+	@scripts/h2spec.sh
 	@scripts/test-deploy.sh
 
 # not yet: test-deploy: auth-server, metrics-service, keycloak, mcpgw and atlassian services; several gateways; migration and rollback
@@ -35,8 +36,8 @@ test-deploy: ## build the images with podman, bring both compose stacks up, chec
 	$(not_yet)
 	@scripts/test-deploy.sh
 
-# not yet: bench: comparison with NGINX, HAProxy and Envoy; load figures; thresholds. Only micro benchmarks run, where there are any
-bench: ## micro benchmarks
+# not yet: bench: Envoy and other proxies, HTTP/3, session resumption, RSA certificates, real networks
+bench: ## our gateway beside NGINX and HAProxy: CPU, memory, delay; WHAT="h1 sse", QUICK=1, UPDATE=1, WHAT=micro, WHAT=profile
 	$(not_yet)
 	@scripts/bench.sh
 

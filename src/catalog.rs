@@ -13,7 +13,7 @@ pub mod disk;
 pub mod follow;
 pub mod publish;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 pub mod snapshot;
 pub mod wire;
 

@@ -4,6 +4,7 @@
 //! the edge, and trusted afterwards. Start with [`server`] (what a definition is), [`path`] (how a
 //! server is named) and [`policy`] (who may do what).
 
+pub mod api_key;
 pub mod endpoint;
 pub mod ids;
 pub mod issuer;

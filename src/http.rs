@@ -17,6 +17,7 @@ pub mod problem;
 pub mod query;
 pub mod serve;
 pub mod unwind;
+pub mod woken;
 
 pub use edge::{Edge, Guard, Peer};
 pub use problem::Problem;

@@ -5,6 +5,7 @@
 //! route MCP traffic. Start with [`Registry`], then [`view`] (what is kept in memory), [`servers`]
 //! (changes) and [`api::router`] (how it is reached).
 
+mod accounts;
 mod addresses;
 pub mod api;
 mod change;
@@ -18,9 +19,12 @@ mod keys;
 mod login;
 mod oidc;
 mod open;
+pub mod policy;
 mod servers;
+mod service_accounts;
 mod sessions;
 mod tokens;
+mod users;
 mod view;
 
 use std::sync::Arc;

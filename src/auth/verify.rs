@@ -1,5 +1,5 @@
-//! Checks tokens: those that the registry issued (ES256 JWTs of type `at+jwt`), and access tokens of
-//! the identity providers that the registry trusts.
+//! Checks tokens: those that the registry issued (ES256 JWTs of type `at+jwt`), its API keys, and
+//! access tokens of the identity providers that the registry trusts.
 //!
 //! [`Verifier::verify`] promises that what it lets pass is byte for byte what a trusted key signed,
 //! that it names an issuer we know and us as its audience, that it is in force now, and that it is
@@ -34,6 +34,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use aws_lc_rs::digest::{SHA256, digest};
 
+use super::api_key;
 use crate::domain::issuer::{IssuerKey, TrustedIssuer};
 use crate::domain::principal::Principal;
 use crate::domain::time::{Clock, Timestamp};
@@ -100,6 +101,9 @@ pub enum Rejection {
     /// Revoked by its id.
     #[error("the token was revoked")]
     Revoked,
+    /// An API key that is none, or does not count any more.
+    #[error("the API key is not known")]
+    UnknownApiKey,
     /// Made before all tokens of its user were revoked.
     #[error("the tokens that this user held at that time were revoked")]
     Superseded,
@@ -125,6 +129,7 @@ impl Rejection {
             Self::NotYetValid => "not_yet_valid",
             Self::Lifetime => "lifetime",
             Self::Revoked => "revoked",
+            Self::UnknownApiKey => "unknown_api_key",
             Self::Superseded => "superseded",
         }
     }
@@ -207,6 +212,9 @@ impl Verifier {
             return Err(Rejection::TooLarge);
         }
         let now = self.clock.now();
+        if token.starts_with(api_key::PREFIX) {
+            return find_key(trust, token, now);
+        }
         let keys = self.keys_of(trust, now);
         let hash = fingerprint(token);
         if let Some(checked) = self.cache.find(&hash, keys.generation(), now) {
@@ -290,6 +298,16 @@ fn check(trust: &Trust, keys: &KeySet, token: &str, now: Timestamp) -> Result<Ch
     }
     let payload = token::open(token, keys)?;
     claims::read(&payload, trust, now)
+}
+
+/// An API key is a look-up by its hash; there is nothing to remember of it.
+fn find_key(trust: &Trust, token: &str, now: Timestamp) -> Result<Arc<Principal>, Rejection> {
+    let hash = api_key::hash_of(token).ok_or(Rejection::Malformed)?;
+    let principal = trust.api_keys.find(&hash).ok_or(Rejection::UnknownApiKey)?;
+    if principal.expires_at.is_none_or(|end| end <= now) {
+        return Err(Rejection::Expired);
+    }
+    Ok(Arc::clone(principal))
 }
 
 /// SHA-256 of a token: what the cache knows it by.

@@ -12,7 +12,7 @@ use crate::domain::secret::Secret;
 use crate::domain::server::{Route, UpstreamHeader, UpstreamTls};
 use crate::domain::trust::Trust;
 
-pub(super) fn route(path: &str, url: &str) -> Route {
+pub(crate) fn route(path: &str, url: &str) -> Route {
     let base = UpstreamUrl::parse(url).unwrap();
     Route {
         path: ServerPath::parse(path).unwrap(),
@@ -26,7 +26,7 @@ pub(super) fn route(path: &str, url: &str) -> Route {
     }
 }
 
-pub(super) fn headers(pairs: &[(&str, &str)]) -> Vec<UpstreamHeader> {
+pub(crate) fn headers(pairs: &[(&str, &str)]) -> Vec<UpstreamHeader> {
     let header = |(name, value): &(&str, &str)| UpstreamHeader {
         name: (*name).to_owned(),
         value: Secret::new((*value).to_owned()),
@@ -34,7 +34,7 @@ pub(super) fn headers(pairs: &[(&str, &str)]) -> Vec<UpstreamHeader> {
     pairs.iter().map(header).collect()
 }
 
-pub(super) fn snapshot(
+pub(crate) fn snapshot(
     cluster: &str,
     revision: u64,
     routes: impl IntoIterator<Item = Route>,
@@ -52,7 +52,7 @@ pub(super) fn snapshot(
     }
 }
 
-pub(super) fn access(byte: u8) -> Access {
+pub(crate) fn access(byte: u8) -> Access {
     Access {
         policy: Policy::default(),
         trust: Trust {

@@ -88,7 +88,7 @@ impl ServerPath {
     }
 }
 
-fn is_segment(segment: &str) -> bool {
+pub(super) fn is_segment(segment: &str) -> bool {
     !matches!(segment, "" | "." | "..")
         && segment
             .bytes()

@@ -1,80 +1,50 @@
-//! May they: scopes and what each allows. Deny is the default.
+//! May they: scopes, what each allows, and which groups have them. Deny is the default.
+//!
+//! Promises: what no scope of the caller allows is refused, whatever else is unknown or missing; a
+//! further scope never takes a right away; a decision is a handful of look-ups without allocation
+//! ([`Policy::allows`]). Must not know where a policy comes from. Start with [`Rules`] (what people
+//! write), then [`Policy`] (the same, ready to decide); [`document`] reads and writes the texts,
+//! [`explain`] says why.
+//!
+//! # Why
+//! A policy is built once and asked a million times: [`Policy::new`] turns the rules into tables by
+//! server, method and tool whose entries are sets of scopes, so that the number of rules does not
+//! matter to a request.
 
-use std::collections::{BTreeMap, BTreeSet};
+pub mod document;
+pub mod explain;
+mod rules;
+mod table;
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::path::ServerPath;
-use super::principal::Principal;
+use super::principal::{AuthMethod, Principal};
+pub use rules::{AgentRule, Names, Permission, Rules, ScopeRules, ServerRule};
+pub use table::Reach;
+use table::Table;
 
-/// The scope of the local admin.
+/// The scope of the local admin: it administers whatever a policy says, so that no policy locks
+/// everybody out.
 pub const ADMIN_SCOPE: &str = "mcp-registry-admin";
 
-/// Every one, or those named.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Names {
-    /// Whatever the name is, those that do not exist yet included.
-    All,
-    /// Exactly these.
-    Only(BTreeSet<String>),
-}
+/// The group of callers that show no credential. A policy that maps it to scopes opens what these
+/// scopes allow to everybody.
+pub const ANONYMOUS: &str = "anonymous";
 
-impl Names {
-    /// Whether a name is among them.
-    pub fn contains(&self, name: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Only(names) => names.contains(name),
-        }
-    }
-}
+/// Rules, ready to decide. Immutable; a clone is a handle.
+#[derive(Clone, Debug)]
+pub struct Policy(Arc<Inner>);
 
-/// What a scope allows at some servers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServerRule {
-    /// Server ids (paths without leading slash).
-    pub servers: Names,
-    /// JSON-RPC methods.
-    pub methods: Names,
-    /// Tools, for `tools/call`.
-    pub tools: Names,
-}
-
-/// What one scope allows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScopeRules {
-    /// MCP traffic.
-    #[serde(default)]
-    pub servers: Vec<ServerRule>,
-    /// The registry's API: may change definitions and read everything.
-    #[serde(default)]
-    pub admin: bool,
-}
-
-/// All scopes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Policy {
-    /// What each scope allows; a scope that is not here allows nothing.
-    pub scopes: BTreeMap<String, ScopeRules>,
-}
-
-impl Default for Policy {
-    /// The embedded default: the admin scope allows everything, nothing else exists.
-    fn default() -> Self {
-        let everything = ServerRule {
-            servers: Names::All,
-            methods: Names::All,
-            tools: Names::All,
-        };
-        let admin = ScopeRules {
-            servers: vec![everything],
-            admin: true,
-        };
-        Self {
-            scopes: BTreeMap::from([(ADMIN_SCOPE.to_owned(), admin)]),
-        }
-    }
+#[derive(Debug)]
+struct Inner {
+    rules: Rules,
+    table: Table,
 }
 
 /// What somebody wants to do at a server.
@@ -91,98 +61,102 @@ pub enum Action<'a> {
 }
 
 impl Policy {
+    /// Makes the tables.
+    pub fn new(rules: Rules) -> Self {
+        let table = Table::new(&rules);
+        Self(Arc::new(Inner { rules, table }))
+    }
+
+    /// What it was made of.
+    pub fn rules(&self) -> &Rules {
+        &self.0.rules
+    }
+
     /// Whether the caller may do this at this server.
     pub fn allows(&self, caller: &Principal, server: &ServerPath, action: Action<'_>) -> bool {
-        self.rules_of(caller)
-            .flat_map(|rules| &rules.servers)
-            .filter(|rule| rule.servers.contains(server.id()))
-            .any(|rule| rule.allows(action))
+        self.0.table.allows(caller, server.id(), action)
     }
 
-    /// Whether the caller may change the registry.
+    /// What the caller may do at one server, for many questions in a row such as the tools of a
+    /// list.
+    pub fn reach(&self, caller: &Principal, server: &ServerPath) -> Reach<'_> {
+        self.0.table.reach(caller, server.id())
+    }
+
+    /// Whether the caller may change everything in the registry.
     pub fn is_admin(&self, caller: &Principal) -> bool {
-        self.rules_of(caller).any(|rules| rules.admin)
+        self.0.table.is_admin(caller)
     }
 
-    fn rules_of<'p>(&'p self, caller: &'p Principal) -> impl Iterator<Item = &'p ScopeRules> {
-        caller
-            .scopes
-            .iter()
-            .filter_map(|scope| self.scopes.get(&**scope))
+    /// Whether the caller has a permission of the registry's API for a server; admins have all.
+    pub fn permits(&self, caller: &Principal, permission: Permission, server: &ServerPath) -> bool {
+        self.0.table.permits(caller, permission, server.id())
+    }
+
+    /// Whether the caller has the permission for every server, those to come included.
+    pub fn permits_all(&self, caller: &Principal, permission: Permission) -> bool {
+        self.0.table.permits_all(caller, permission)
+    }
+
+    /// The servers that the caller has the permission for.
+    pub fn permitted(&self, caller: &Principal, permission: Permission) -> Names {
+        self.0.table.permitted_to(caller, permission)
+    }
+
+    /// Whether there may be a server that the caller has the permission for.
+    pub fn permits_some(&self, caller: &Principal, permission: Permission) -> bool {
+        self.0.table.permits_some(caller, permission)
+    }
+
+    /// The caller's scopes, those of their groups included. A credential for which somebody chose
+    /// scopes names no groups: they would bring all the others back.
+    pub fn scopes_of(&self, caller: &Principal) -> BTreeSet<Arc<str>> {
+        let mut scopes = caller.scopes.clone();
+        for group in &caller.groups {
+            let mapped = self.0.rules.groups.get(&**group).into_iter().flatten();
+            scopes.extend(mapped.map(|scope| Arc::from(scope.as_str())));
+        }
+        scopes
     }
 }
 
-impl ServerRule {
-    fn allows(&self, action: Action<'_>) -> bool {
-        match action {
-            Action::Method(method) => self.methods.contains(method),
-            Action::Tool(tool) => self.methods.contains("tools/call") && self.tools.contains(tool),
-            Action::Everything => self.methods == Names::All && self.tools == Names::All,
-            Action::Stream => true,
-        }
+/// A caller that shows no credential.
+pub fn anonymous() -> Principal {
+    let name: Arc<str> = ANONYMOUS.into();
+    Principal {
+        subject: Arc::clone(&name),
+        username: Arc::clone(&name),
+        scopes: BTreeSet::new(),
+        groups: BTreeSet::from([name]),
+        method: AuthMethod::Anonymous,
+        client_id: None,
+        token_id: None,
+        expires_at: None,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::principal::AuthMethod;
-
-    fn caller(scopes: &[&str]) -> Principal {
-        Principal {
-            subject: "u".into(),
-            username: "u".into(),
-            scopes: scopes.iter().map(|scope| (*scope).into()).collect(),
-            groups: BTreeSet::new(),
-            method: AuthMethod::Token,
-            client_id: None,
-            token_id: None,
-            expires_at: None,
-        }
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new(Rules::default())
     }
+}
 
-    #[test]
-    fn nobody_may_do_anything_without_a_scope() {
-        let server = ServerPath::parse("/x").unwrap();
-        for action in [
-            Action::Method("ping"),
-            Action::Tool("t"),
-            Action::Everything,
-            Action::Stream,
-        ] {
-            assert!(!Policy::default().allows(&caller(&[]), &server, action));
-            assert!(!Policy::default().allows(&caller(&["unknown"]), &server, action));
-            assert!(Policy::default().allows(&caller(&[ADMIN_SCOPE]), &server, action));
-        }
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.rules == other.0.rules
     }
+}
 
-    #[test]
-    fn a_tool_needs_the_method_and_the_tool() {
-        let server = ServerPath::parse("/x").unwrap();
-        let rule = ServerRule {
-            servers: Names::Only(["x".to_owned()].into()),
-            methods: Names::Only(["tools/call".to_owned(), "tools/list".to_owned()].into()),
-            tools: Names::Only(["read".to_owned()].into()),
-        };
-        let policy = Policy {
-            scopes: [(
-                "s".to_owned(),
-                ScopeRules {
-                    servers: vec![rule],
-                    admin: false,
-                },
-            )]
-            .into(),
-        };
-        let caller = caller(&["s"]);
-        assert!(policy.allows(&caller, &server, Action::Tool("read")));
-        assert!(!policy.allows(&caller, &server, Action::Tool("write")));
-        assert!(!policy.allows(&caller, &server, Action::Method("ping")));
-        assert!(!policy.allows(&caller, &server, Action::Everything));
-        assert!(!policy.allows(
-            &caller,
-            &ServerPath::parse("/y").unwrap(),
-            Action::Tool("read")
-        ));
+impl Eq for Policy {}
+
+impl Serialize for Policy {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.rules.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Policy {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Rules::deserialize(deserializer).map(Self::new)
     }
 }

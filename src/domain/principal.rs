@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub enum AuthMethod {
     /// A token that the registry issued.
     Token,
+    /// An API key.
+    ApiKey,
     /// An access token of an identity provider.
     Oidc,
     /// The same, of Keycloak.
@@ -23,6 +25,7 @@ impl AuthMethod {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
+            Self::ApiKey => "api_key",
             Self::Oidc => "oidc",
             Self::Keycloak => "keycloak",
             Self::Session => "session_cookie",

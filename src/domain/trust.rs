@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::api_key::ApiKeys;
 use super::ids::TokenId;
 use super::issuer::{LogoutKind, TrustedIssuer};
 use super::principal::{AuthMethod, Principal};
@@ -37,6 +38,9 @@ pub struct Trust {
     /// Users whose tokens made before the moment no longer count.
     #[serde(default)]
     pub not_before: BTreeMap<String, Timestamp>,
+    /// API keys that count; one that is revoked leaves this list.
+    #[serde(default, skip_serializing_if = "ApiKeys::is_empty")]
+    pub api_keys: ApiKeys,
     /// Identity providers whose access tokens count too.
     #[serde(default)]
     pub issuers: Vec<Arc<TrustedIssuer>>,
@@ -48,6 +52,16 @@ pub struct Trust {
 }
 
 impl Trust {
+    /// Who a caller that was let in some time ago is now: an API key may stand for fewer rights, or
+    /// for nothing any more. What else ends a credential is not looked at here.
+    pub fn present<'c>(&'c self, caller: &'c Principal) -> Option<&'c Principal> {
+        if caller.method != AuthMethod::ApiKey {
+            return Some(caller);
+        }
+        let id = caller.token_id.as_ref()?;
+        self.api_keys.with_id(id).map(|principal| &**principal)
+    }
+
     /// Whether a caller who was let in at that moment was logged out at their provider since.
     pub fn is_logged_out(&self, caller: &Principal, since: Timestamp) -> bool {
         if self.logouts.is_empty()

@@ -24,13 +24,62 @@ pub struct RequestId {
 impl RequestId {
     /// The value of `X-Request-ID`.
     pub fn header(self) -> HeaderValue {
-        HeaderValue::try_from(self.to_string()).unwrap_or_else(|_| HeaderValue::from_static("-"))
+        HeaderValue::try_from(self.text().as_str()).unwrap_or(HeaderValue::from_static("-"))
+    }
+
+    /// Its spelling, without a buffer from the heap or the machinery of `format!`: it is made for
+    /// each request.
+    pub fn text(self) -> RequestIdText {
+        let mut text = RequestIdText {
+            bytes: [0; RequestIdText::MOST],
+            length: 0,
+        };
+        text.hex(u64::from(self.run), 8);
+        text.push(b'-');
+        let digits = 16 - self.number.leading_zeros().min(60) / 4;
+        text.hex(self.number, digits);
+        text
+    }
+}
+
+/// A request id as it is written: eight hexadecimal digits, a dash, and as many as it takes.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestIdText {
+    bytes: [u8; Self::MOST],
+    length: usize,
+}
+
+impl RequestIdText {
+    const MOST: usize = 25;
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The same, as bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    fn hex(&mut self, value: u64, digits: u32) {
+        for digit in (0..digits).rev() {
+            let nibble = usize::from((value >> (digit * 4)).to_le_bytes()[0] & 0xf);
+            self.push(b"0123456789abcdef".get(nibble).copied().unwrap_or(b'0'));
+        }
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.length) {
+            *place = byte;
+            self.length += 1;
+        }
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:08x}-{:x}", self.run, self.number)
+        formatter.write_str(self.text().as_str())
     }
 }
 
@@ -68,7 +117,7 @@ pub struct Record {
     /// When its head was complete.
     pub started: Instant,
     /// Where the counters are.
-    pub usage: GatewayUsage,
+    pub usage: Arc<GatewayUsage>,
     /// The server it went to.
     pub route: Option<Arc<CompiledRoute>>,
     /// Answer.
@@ -146,5 +195,24 @@ impl Record {
             },
             "request"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_read_as_hexadecimal_numbers() {
+        for (run, number) in [
+            (0, 0),
+            (7, 1),
+            (0xdead_beef, 0xf),
+            (1, 0x10),
+            (u32::MAX, u64::MAX),
+        ] {
+            let id = RequestId { run, number };
+            assert_eq!(id.to_string(), format!("{run:08x}-{number:x}"));
+        }
     }
 }

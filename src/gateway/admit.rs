@@ -15,7 +15,7 @@ use crate::config::gateway::LimitsConfig;
 use crate::http::host::{HostRules, host_name};
 
 /// Fields that must not come twice: what we decide on.
-const SINGLE: [HeaderName; 12] = [
+const SINGLE: [HeaderName; 8] = [
     header::AUTHORIZATION,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
@@ -24,10 +24,6 @@ const SINGLE: [HeaderName; 12] = [
     header::EXPECT,
     header::UPGRADE,
     HeaderName::from_static("x-authorization"),
-    HeaderName::from_static("mcp-protocol-version"),
-    HeaderName::from_static("mcp-session-id"),
-    HeaderName::from_static("mcp-method"),
-    HeaderName::from_static("mcp-name"),
 ];
 
 /// Whom we answer, by `Host` and by `Origin`.
@@ -44,7 +40,7 @@ pub struct RequestRules {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted {
     /// The host as the client names it, with port.
-    pub host: String,
+    pub host: HeaderValue,
     /// The client is a page of an origin that may call.
     pub origin: Option<HeaderValue>,
 }
@@ -72,12 +68,34 @@ impl RequestRules {
         }
     }
 
-    /// Admits a request or says why not.
-    pub fn check(&self, head: &RequestHead, sni: Option<&str>) -> Result<Admitted, Reason> {
+    /// Admits a request or says why not. `sni` is the name that the connection's handshake was for,
+    /// `known` a host that was called on it and admitted before.
+    pub fn check(
+        &self,
+        head: &RequestHead,
+        sni: Option<&str>,
+        known: Option<&HeaderValue>,
+    ) -> Result<Admitted, Reason> {
         self.check_size(head)?;
         check_method(head)?;
         check_fields(head)?;
+        let host = self.check_host(head, sni, known)?;
+        let origin = self.check_origin(head, &host)?;
+        Ok(Admitted { host, origin })
+    }
+
+    /// The host that was called, which is one of ours.
+    fn check_host(
+        &self,
+        head: &RequestHead,
+        sni: Option<&str>,
+        known: Option<&HeaderValue>,
+    ) -> Result<HeaderValue, Reason> {
         let host = host_of(head)?;
+        // A client calls the same host all along; what was found out of it holds for its connection.
+        if let Some(known) = known.filter(|known| *known == host) {
+            return Ok(known.clone());
+        }
         let name = host_name(host).ok_or(Reason::BadHost)?;
         if sni.is_some_and(|sni| !sni.eq_ignore_ascii_case(name)) {
             return Err(Reason::Misdirected);
@@ -85,9 +103,7 @@ impl RequestRules {
         if !self.hosts.allows_host(host) {
             return Err(Reason::HostRefused);
         }
-        let host = host.to_owned();
-        let origin = self.check_origin(head, &host)?;
-        Ok(Admitted { host, origin })
+        HeaderValue::try_from(host).map_err(|_| Reason::BadHost)
     }
 
     /// Whether a host is named by the configuration, is this machine's, or leads back to it.
@@ -111,7 +127,11 @@ impl RequestRules {
         Ok(())
     }
 
-    fn check_origin(&self, head: &RequestHead, host: &str) -> Result<Option<HeaderValue>, Reason> {
+    fn check_origin(
+        &self,
+        head: &RequestHead,
+        host: &HeaderValue,
+    ) -> Result<Option<HeaderValue>, Reason> {
         let Some(value) = head.header(header::ORIGIN) else {
             return Ok(None);
         };
@@ -124,7 +144,7 @@ impl RequestRules {
             .split_once("://")
             .filter(|(scheme, _)| matches!(*scheme, "http" | "https"))
             .is_some_and(|(_, authority)| {
-                authority.eq_ignore_ascii_case(host)
+                authority.as_bytes().eq_ignore_ascii_case(host.as_bytes())
                     || self.hosts.is_own_name(authority)
                     || host_name(authority).is_some_and(is_loopback)
             });
@@ -150,15 +170,18 @@ fn check_method(head: &RequestHead) -> Result<(), Reason> {
 }
 
 fn check_fields(head: &RequestHead) -> Result<(), Reason> {
-    // A name with '_' becomes one with '-' in CGI-like servers, a second spelling of ours.
-    if head
-        .headers()
-        .keys()
-        .any(|name| name.as_str().contains('_'))
-    {
-        return Err(Reason::BadHeader);
+    for name in head.headers().keys() {
+        // A name with '_' becomes one with '-' in CGI-like servers, a second spelling of ours.
+        if name.as_str().contains('_') {
+            return Err(Reason::BadHeader);
+        }
+        // Two readers may pick two of them, whatever the body says.
+        if name.as_str().starts_with("mcp-") && head.has_duplicate(name) {
+            return Err(Reason::HeaderMismatch);
+        }
     }
-    if SINGLE.iter().any(|name| head.has_duplicate(name)) {
+    let repeats = head.headers().len() != head.headers().keys_len();
+    if repeats && SINGLE.iter().any(|name| head.has_duplicate(name)) {
         return Err(Reason::BadHeader);
     }
     if let Some(expect) = head.header(header::EXPECT)
@@ -239,7 +262,7 @@ mod tests {
     }
 
     fn checked(fields: &[(&str, &str)]) -> Result<Admitted, Reason> {
-        admission(&["gw.example"], false).check(&head("/x", fields), None)
+        admission(&["gw.example"], false).check(&head("/x", fields), None, None)
     }
 
     #[test]
@@ -285,8 +308,9 @@ mod tests {
     #[test]
     fn host_and_authority_must_agree() {
         let admission = admission(&["gw.example", "other.example"], false);
-        let check =
-            |fields: &[(&str, &str)]| admission.check(&head("http://gw.example/x", fields), None);
+        let check = |fields: &[(&str, &str)]| {
+            admission.check(&head("http://gw.example/x", fields), None, None)
+        };
         assert!(check(&[]).is_ok());
         assert!(check(&[("host", "GW.EXAMPLE")]).is_ok());
         assert_eq!(check(&[("host", "other.example")]), Err(Reason::BadHost));
@@ -296,9 +320,9 @@ mod tests {
     fn a_connection_made_for_another_name_is_misdirected() {
         let admission = admission(&["gw.example", "other.example"], false);
         let head = head("/x", &[("host", "gw.example:443")]);
-        assert!(admission.check(&head, Some("GW.example")).is_ok());
+        assert!(admission.check(&head, Some("GW.example"), None).is_ok());
         assert_eq!(
-            admission.check(&head, Some("other.example")),
+            admission.check(&head, Some("other.example"), None),
             Err(Reason::Misdirected)
         );
     }
@@ -334,6 +358,7 @@ mod tests {
             admission.check(
                 &head("/x", &[("host", "anything.example"), ("origin", origin)]),
                 None,
+                None,
             )
         };
         assert!(check("https://anything.example").is_ok());
@@ -367,6 +392,7 @@ mod tests {
         assert_eq!(
             admission.check(
                 &head(&format!("/{}", "a".repeat(100)), &[("host", "box")]),
+                None,
                 None
             ),
             Err(Reason::TargetTooLong)
@@ -383,7 +409,10 @@ mod tests {
                 .body(())
                 .unwrap();
             let head = RequestHead::from_parts(request.into_parts().0);
-            assert_eq!(admission.check(&head, None), Err(Reason::MethodNotAllowed));
+            assert_eq!(
+                admission.check(&head, None, None),
+                Err(Reason::MethodNotAllowed)
+            );
         }
     }
 }

@@ -7,40 +7,60 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::account::Record;
+use super::legacy;
 use super::streams::StreamGuard;
-use super::upstream::Lease;
+use super::upstream::AnswerBody;
 use crate::http::leftover::ClientBody;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a body ended early.
 #[derive(Debug)]
 pub enum Error {
     /// The side that sends it broke off.
-    Broken(hyper::Error),
+    Broken(BoxError),
+    /// The side that sends it reset its stream, with a reason that says nothing of an error.
+    Cut,
     /// The side that sends it fell silent.
     Silent,
     /// The right to the stream, or its server, is gone, or the gateway stops.
     Closed,
+    /// A legacy stream that cannot go on.
+    Legacy(legacy::Error),
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Broken(_) => "the body was broken off",
+            Self::Broken(_) | Self::Cut => "the body was broken off",
             Self::Silent => "the body stopped coming",
             Self::Closed => "the stream was closed by the gateway",
+            Self::Legacy(_) => "the legacy stream cannot be passed on",
         })
+    }
+}
+
+impl From<hyper::Error> for Error {
+    fn from(error: hyper::Error) -> Self {
+        Self::Broken(Box::new(error))
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::Broken(Box::new(error))
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Broken(error) => Some(error),
-            Self::Silent | Self::Closed => None,
+            Self::Broken(error) => Some(&**error),
+            Self::Legacy(error) => Some(error),
+            Self::Cut | Self::Silent | Self::Closed => None,
         }
     }
 }
@@ -54,6 +74,16 @@ pub enum RequestBody {
     Held(Option<Bytes>),
     /// Passed on as it comes; silence ends it.
     Stream(ClientBody, SilenceTimer),
+}
+
+impl RequestBody {
+    /// The held message; nothing where there is none, or the body is still to come.
+    pub fn into_held(self) -> Option<Bytes> {
+        match self {
+            Self::Held(bytes) => bytes,
+            Self::Empty | Self::Stream(..) => None,
+        }
+    }
 }
 
 impl Body for RequestBody {
@@ -112,15 +142,19 @@ impl ResponseBody {
 #[derive(Debug)]
 pub struct Relay {
     /// The body.
-    pub incoming: Incoming,
-    /// Gives the connection back at the end.
-    pub lease: Lease,
+    pub incoming: AnswerBody,
+    /// It comes over HTTP/2, where a body ends with a flag.
+    pub is_h2: bool,
     /// Ends the body when the upstream falls silent.
     pub timer: SilenceTimer,
     /// Set for event streams: closes it when its right ends.
     pub guard: Option<StreamGuard>,
+    /// Set for legacy streams: their message URL becomes ours.
+    pub rewrite: Option<Box<legacy::Rewrite>>,
     /// Written when the body is done with, however that comes about.
     pub record: Option<Box<Record>>,
+    /// Why the upstream broke off, once it did.
+    pub broken: Option<Error>,
 }
 
 impl Relay {
@@ -131,11 +165,13 @@ impl Relay {
             // An event stream has no end of its own; its client resumes or reconnects.
             return Poll::Ready(None);
         }
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         if let Some(record) = &self.record {
             record.busy.asked_for_more();
         }
-        let polled = ready!(poll_data(&mut self.incoming, &mut self.timer, context));
-        match &polled {
+        match ready!(self.poll_passed(context)) {
             Some(Ok(frame)) => {
                 if let (Some(record), Some(data)) = (&mut self.record, frame.data_ref()) {
                     record.bytes_out += data.len() as u64;
@@ -144,20 +180,61 @@ impl Relay {
                 if self.incoming.is_end_stream() {
                     self.finish();
                 }
+                Poll::Ready(Some(Ok(frame)))
             }
-            Some(Err(error)) => {
-                if let Some(record) = &mut self.record {
-                    record.broken = true;
-                }
-                tracing::debug!(%error, "answer cut off");
+            Some(Err(error)) => self.break_off(error, context),
+            // hyper takes a reset without error for an end, whatever is missing.
+            None if self.is_h2 && !self.incoming.is_end_stream() => {
+                self.break_off(Error::Cut, context)
             }
-            None => self.finish(),
+            None => {
+                self.finish();
+                Poll::Ready(None)
+            }
         }
-        Poll::Ready(polled)
+    }
+
+    /// Lets what came before go out first: at an error hyper drops what it has not written yet, the
+    /// answer's head included.
+    fn break_off(
+        &mut self,
+        error: Error,
+        context: &Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(record) = &mut self.record {
+            record.broken = true;
+        }
+        tracing::debug!(%error, "answer cut off");
+        self.broken = Some(error);
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// The next frame as the client gets it.
+    fn poll_passed(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        loop {
+            let polled = ready!(poll_data(&mut self.incoming, &mut self.timer, context));
+            let Some(rewrite) = &mut self.rewrite else {
+                return Poll::Ready(polled);
+            };
+            let frame = match polled {
+                Some(Ok(frame)) => frame,
+                end => return Poll::Ready(end),
+            };
+            let data = frame.into_data().unwrap_or_default();
+            match rewrite.pass(data) {
+                Ok(data) if data.is_empty() => {}
+                passed => {
+                    return Poll::Ready(Some(passed.map(Frame::data).map_err(Error::Legacy)));
+                }
+            }
+        }
     }
 
     fn finish(&mut self) {
-        self.lease.finish();
         if let Some(record) = &mut self.record {
             record.complete = true;
         }
@@ -200,6 +277,8 @@ impl Body for ResponseBody {
             Self::Full(bytes, _) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
+            // A rewritten stream has another length than the one that came.
+            Self::Relay(relay) if relay.rewrite.is_some() => SizeHint::default(),
             Self::Relay(relay) => relay.incoming.size_hint(),
         }
     }
@@ -257,7 +336,7 @@ impl SilenceTimer {
 
 /// The next frame of data; trailers are dropped, since nobody may add fields after the check.
 fn poll_data(
-    incoming: &mut (impl Body<Data = Bytes, Error = hyper::Error> + Unpin),
+    incoming: &mut (impl Body<Data = Bytes, Error: Into<Error>> + Unpin),
     timer: &mut SilenceTimer,
     context: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
@@ -266,7 +345,7 @@ fn poll_data(
             Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => {}
             Poll::Ready(frame) => {
                 timer.heard();
-                return Poll::Ready(frame.map(|frame| frame.map_err(Error::Broken)));
+                return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
             }
             Poll::Pending => {
                 return timer
@@ -276,3 +355,6 @@ fn poll_data(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

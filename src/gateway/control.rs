@@ -86,7 +86,7 @@ pub fn health(path: &str, gateway: &Gateway) -> Response<ResponseBody> {
 /// Passes a request on to the registry.
 pub async fn forward(
     context: Context,
-    mut exchange: Exchange,
+    mut exchange: Box<Exchange>,
     body: ClientBody,
 ) -> Response<ResponseBody> {
     if let Some(redirect) = to_https(&context, &exchange) {
@@ -104,7 +104,7 @@ pub async fn forward(
     let (method, headers) = prepare::for_registry(
         head,
         &exchange.admitted.host,
-        forwarded,
+        &forwarded,
         exchange.record.id.header(),
         gateway.control_token().as_deref(),
         websocket && is_h1,
@@ -124,6 +124,7 @@ pub async fn forward(
                 body_idle: gateway.timeouts.upstream_body_idle.get(),
                 stream_idle: gateway.timeouts.upstream_stream_idle.get(),
                 deadline: None,
+                rewrite: None,
             };
             let stream = Stream {
                 route: None,
@@ -132,13 +133,17 @@ pub async fn forward(
                 opened_at: gateway.clock.now(),
             };
             let guard = || Some(gateway.open_stream(&stream));
-            pipeline::pass_on(answer, exchange, &passing, guard, &context)
+            pipeline::pass_on(answer, exchange, passing, guard, &context)
         }
         Err(reason) => unavailable(&gateway, reason, exchange),
     }
 }
 
-fn unavailable(gateway: &Gateway, reason: Reason, exchange: Exchange) -> Response<ResponseBody> {
+fn unavailable(
+    gateway: &Gateway,
+    reason: Reason,
+    exchange: Box<Exchange>,
+) -> Response<ResponseBody> {
     tracing::debug!(reason = reason.label(), "the registry did not answer");
     if gateway.table().is_none() {
         let mut page = reply::text(
@@ -173,7 +178,7 @@ fn to_https(context: &Context, exchange: &Exchange) -> Option<Response<ResponseB
     if !is_page {
         return None;
     }
-    let host = &exchange.admitted.host;
+    let host = exchange.admitted.host.to_str().ok()?;
     let name = match host.rfind(':') {
         Some(colon) if !host.ends_with(']') => host.get(..colon)?,
         _ => host,

@@ -73,15 +73,16 @@ pub fn reason(rejection: Rejection) -> Reason {
 
 /// Our own address where nobody else could have it.
 pub fn own_base(context: &Context, exchange: &Exchange) -> Option<String> {
-    let host = &exchange.admitted.host;
-    context.gateway.own_base(scheme(context, exchange), host)
+    context
+        .gateway
+        .own_base(scheme(context, exchange), host(exchange))
 }
 
 /// Where it is written who gives tokens for the path that was asked for.
 pub fn metadata_url(context: &Context, exchange: &Exchange) -> String {
     let base = context
         .gateway
-        .base(scheme(context, exchange), &exchange.admitted.host);
+        .base(scheme(context, exchange), host(exchange));
     format!("{base}{METADATA}{}", exchange.path)
 }
 
@@ -104,13 +105,14 @@ pub fn metadata(context: &Context, exchange: &Exchange) -> Result<Response<Respo
     let table = context.gateway.table().ok_or(Reason::Initializing)?;
     let path = exchange.path.strip_prefix(METADATA).unwrap_or_default();
     let (route, below) = table.find(path).ok_or(Reason::NotFound)?;
-    let served = route.route.passthrough || !matches!(Place::of(below), Place::Below(_));
+    let served = route.route.passthrough
+        || !matches!(Place::of(below, exchange.head.query()), Place::Below(_));
     let issuers = table.access().map(|access| &access.trust.issuers);
     let issuers = issuers.filter(|all| !all.is_empty() && served && !route.route.public);
     let names = issuers.ok_or(Reason::NotFound)?.iter();
     let base = context
         .gateway
-        .base(scheme(context, exchange), &exchange.admitted.host);
+        .base(scheme(context, exchange), host(exchange));
     let document = json!({
         // Exactly the path that was asked for: clients compare it with what they called.
         "resource": format!("{base}{path}"),
@@ -140,6 +142,11 @@ fn answer(status: StatusCode, body: Bytes) -> Response<ResponseBody> {
         set(header::CACHE_CONTROL, "public, max-age=300");
     }
     response
+}
+
+/// Admission has seen that it is text.
+fn host(exchange: &Exchange) -> &str {
+    exchange.admitted.host.to_str().unwrap_or_default()
 }
 
 fn scheme(context: &Context, exchange: &Exchange) -> &'static str {

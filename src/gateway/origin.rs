@@ -35,6 +35,11 @@ impl Origin {
             peer,
         }
     }
+
+    /// Whether it is reached over the network without TLS.
+    pub const fn is_plain(&self) -> bool {
+        matches!(self.peer, Peer::Network { tls: None, .. })
+    }
 }
 
 /// How to get to an origin.

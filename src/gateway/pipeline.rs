@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -18,17 +18,18 @@ use super::body::{Relay, RequestBody, ResponseBody, SilenceTimer};
 use super::control;
 use super::foreign;
 use super::head::RequestHead;
+use super::legacy;
 use super::prepare::Forwarded;
 use super::reason::Reason;
 use super::reply::{self, ReplyContext};
 use super::respond;
-use super::server_call;
+use super::server_call::{self, Found};
 use super::shared::Gateway;
 use super::streams::StreamGuard;
-use super::table::{Place, Table};
+use super::table::Place;
 use super::target;
 use super::tunnel;
-use super::upstream::{Answer, Pool};
+use super::upstream::{Answer, AnswerBody, Pool};
 use crate::http::connection::Connection;
 use crate::http::leftover::ClientBody;
 
@@ -63,8 +64,29 @@ pub struct Exchange {
 }
 
 /// Answers one request.
-pub async fn handle(context: Context, mut request: Request<Incoming>) -> Response<ResponseBody> {
-    let gateway = Arc::clone(&context.gateway);
+pub async fn handle(context: Context, request: Request<Incoming>) -> Response<ResponseBody> {
+    match begin(&context, request) {
+        Next::Answered(response) => response,
+        // Boxed: rare beside the calls, and large.
+        Next::ControlPlane(exchange, body) => {
+            Box::pin(control::forward(context, exchange, body)).await
+        }
+        Next::Call(exchange, found, body) => {
+            server_call::call(context, exchange, found, body).await
+        }
+    }
+}
+
+/// What the phases that wait for nothing come to.
+enum Next {
+    Answered(Response<ResponseBody>),
+    ControlPlane(Box<Exchange>, ClientBody),
+    Call(Box<Exchange>, Found, ClientBody),
+}
+
+/// Phases one to three.
+fn begin(context: &Context, mut request: Request<Incoming>) -> Next {
+    let gateway = &context.gateway;
     let upgrade = request
         .headers()
         .contains_key(header::UPGRADE)
@@ -74,7 +96,7 @@ pub async fn handle(context: Context, mut request: Request<Incoming>) -> Respons
     let mut record = Box::new(Record {
         id: gateway.ids.next(),
         started: Instant::now(),
-        usage: gateway.usage.clone(),
+        usage: Arc::clone(&gateway.usage),
         route: None,
         status: StatusCode::OK,
         bytes_out: 0,
@@ -94,26 +116,36 @@ pub async fn handle(context: Context, mut request: Request<Incoming>) -> Respons
             rpc_target: None,
         }));
     }
-    let mut reply = ReplyContext {
-        // Where no page can be, the caller speaks JSON-RPC.
-        rpc: !control::is_reserved(head.raw_path()),
-        ..ReplyContext::default()
-    };
-    let admitted = match admit(&context, &head, &mut reply) {
-        Ok(admitted) => admitted,
-        Err(reason) => return refuse(reason, &reply, record),
-    };
-    let (admitted, path, websocket) = admitted;
-    let exchange = Exchange {
-        head,
-        admitted,
-        path,
-        websocket,
-        upgrade,
-        record,
-        reply,
-    };
-    route(context, exchange, body).await
+    let mut reply = ReplyContext::default();
+    match admit(context, &head, &mut reply) {
+        Ok((admitted, path, websocket)) => {
+            let exchange = Box::new(Exchange {
+                head,
+                admitted,
+                path,
+                websocket,
+                upgrade,
+                record,
+                reply,
+            });
+            route(context, exchange, body)
+        }
+        Err(reason) => {
+            reply.rpc = speaks_rpc(&head);
+            let mut refused = refuse(reason, &reply, record);
+            if matches!(reason, Reason::BadRequest | Reason::BadHeader) && !head.is_h2() {
+                // Where the next request begins may be read in two ways too.
+                let close = HeaderValue::from_static("close");
+                refused.headers_mut().insert(header::CONNECTION, close);
+            }
+            Next::Answered(refused)
+        }
+    }
+}
+
+/// Where no page can be, the caller speaks JSON-RPC.
+fn speaks_rpc(head: &RequestHead) -> bool {
+    !control::is_reserved(head.raw_path())
 }
 
 /// Phases one and two: admit, canonical target.
@@ -122,10 +154,13 @@ fn admit(
     head: &RequestHead,
     reply: &mut ReplyContext,
 ) -> Result<(Admitted, String, bool), Reason> {
-    let admitted = context
-        .gateway
-        .rules
-        .check(head, context.connection.sni())?;
+    let connection = &context.connection;
+    let admitted =
+        context
+            .gateway
+            .rules
+            .check(head, connection.sni(), connection.admitted_host())?;
+    connection.admit_host(&admitted.host);
     reply.origin.clone_from(&admitted.origin);
     let slash_escapes = control::takes_escaped_slashes(head.raw_path());
     let path = target::canonical_path(head.raw_path(), slash_escapes)
@@ -136,51 +171,49 @@ fn admit(
 }
 
 /// Phase three: whose request is it?
-async fn route(
-    context: Context,
-    mut exchange: Exchange,
-    body: ClientBody,
-) -> Response<ResponseBody> {
-    if control::is_health(&exchange.path) {
-        return own_page(
-            control::health(&exchange.path, &context.gateway),
-            exchange.record,
-        );
-    }
+fn route(context: &Context, mut exchange: Box<Exchange>, body: ClientBody) -> Next {
     if foreign::is_metadata(&exchange.path) {
-        return match foreign::metadata(&context, &exchange) {
+        return Next::Answered(match foreign::metadata(context, &exchange) {
             Ok(page) => own_page(page, exchange.record),
             Err(reason) => refuse(reason, &exchange.reply, exchange.record),
-        };
+        });
     }
     if control::is_control_plane(&exchange.path) {
-        return Box::pin(control::forward(context, exchange, body)).await;
+        return Next::ControlPlane(exchange, body);
     }
-    let table: Option<Arc<Table>> = context.gateway.table();
-    let Some(table) = table else {
-        return refuse(Reason::Initializing, &exchange.reply, exchange.record);
+    if control::is_health(&exchange.path) {
+        let page = control::health(&exchange.path, &context.gateway);
+        return Next::Answered(own_page(page, exchange.record));
+    }
+    exchange.reply.rpc = speaks_rpc(&exchange.head);
+    let refused = |reason, exchange: Box<Exchange>| {
+        Next::Answered(refuse(reason, &exchange.reply, exchange.record))
+    };
+    // The snapshot is let go before anything streams.
+    let Some(table) = context.gateway.table() else {
+        return refused(Reason::Initializing, exchange);
     };
     let Some((route, below)) = table.find(&exchange.path) else {
-        return refuse(Reason::NotFound, &exchange.reply, exchange.record);
+        return refused(Reason::NotFound, exchange);
     };
-    let place = Place::of(below);
+    let place = Place::of(below, exchange.head.query());
     if matches!(place, Place::Below(_)) && !route.route.passthrough {
-        return refuse(Reason::NotFound, &exchange.reply, exchange.record);
+        return refused(Reason::NotFound, exchange);
     }
-    if place == Place::Mcp && exchange.head.method() == Method::OPTIONS {
-        return options(exchange);
+    if !matches!(place, Place::Below(_)) && exchange.head.method() == Method::OPTIONS {
+        let methods = server_call::methods(place);
+        return Next::Answered(options(*exchange, methods));
     }
-    let route = Arc::clone(route);
-    let below = below.to_owned();
-    let access = table.access().cloned();
-    // The snapshot is let go before anything streams.
-    drop(table);
-    exchange.record.route = Some(Arc::clone(&route));
-    server_call::call(context, exchange, route, &below, access, body).await
+    let found = Found {
+        route: Arc::clone(route),
+        deciding: table.access().cloned().zip(table.seals().cloned()),
+    };
+    exchange.record.route = Some(Arc::clone(route));
+    Next::Call(exchange, found, body)
 }
 
 /// Browsers ask before they call.
-fn options(exchange: Exchange) -> Response<ResponseBody> {
+fn options(exchange: Exchange, methods: &'static str) -> Response<ResponseBody> {
     let asked = exchange.head.header(header::ACCESS_CONTROL_REQUEST_HEADERS);
     let mut response = Response::new(ResponseBody::Empty);
     if let Some(origin) = &exchange.admitted.origin {
@@ -189,10 +222,9 @@ fn options(exchange: Exchange) -> Response<ResponseBody> {
         *response.headers_mut() = headers;
     } else {
         *response.status_mut() = StatusCode::NO_CONTENT;
-        response.headers_mut().insert(
-            header::ALLOW,
-            HeaderValue::from_static(server_call::METHODS),
-        );
+        response
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static(methods));
     }
     own_page(response, exchange.record)
 }
@@ -233,20 +265,19 @@ pub struct Passing {
     pub stream_idle: std::time::Duration,
     /// A body that is not an event stream is through by then.
     pub deadline: Option<tokio::time::Instant>,
+    /// Set for legacy streams: their message URL becomes ours.
+    pub rewrite: Option<Box<legacy::Rewrite>>,
 }
 
 /// Phases nine and ten: filter the answer and hand it over; it is accounted when it is through.
 pub fn pass_on(
     answer: Answer,
-    mut exchange: Exchange,
-    passing: &Passing,
+    mut exchange: Box<Exchange>,
+    passing: Passing,
     guard: impl FnOnce() -> Option<StreamGuard>,
     context: &Context,
 ) -> Response<ResponseBody> {
-    let Answer {
-        mut response,
-        mut lease,
-    } = answer;
+    let Answer { mut response } = answer;
     let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     if switching {
         let client = exchange.upgrade.take().filter(|_| exchange.websocket);
@@ -277,9 +308,11 @@ pub fn pass_on(
     {
         respond::allow_origin(&mut parts.headers, origin);
     }
+    if passing.rewrite.is_some() {
+        parts.headers.remove(header::CONTENT_LENGTH);
+    }
     exchange.record.status = parts.status;
     let body = if incoming.is_end_stream() {
-        lease.finish();
         exchange.record.complete = true;
         ResponseBody::Empty
     } else {
@@ -291,10 +324,12 @@ pub fn pass_on(
         };
         ResponseBody::Relay(Box::new(Relay {
             incoming,
-            lease,
+            is_h2: parts.version == Version::HTTP_2,
             timer,
             guard,
+            rewrite: passing.rewrite,
             record: Some(exchange.record),
+            broken: None,
         }))
     };
     let mut passed = Response::new(body);
@@ -303,7 +338,7 @@ pub fn pass_on(
     passed
 }
 
-fn switched(response: Response<Incoming>, from: respond::From) -> Response<ResponseBody> {
+fn switched(response: Response<AnswerBody>, from: respond::From) -> Response<ResponseBody> {
     let (mut parts, _) = response.into_parts();
     respond::filter(&mut parts.headers, from);
     parts

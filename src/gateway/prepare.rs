@@ -1,12 +1,17 @@
 //! The request as the upstream gets it: written from the parsed form, ours set exactly once.
 
+use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName};
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Method};
 
+use super::account::RequestId;
 use super::head::RequestHead;
 use super::table::CompiledRoute;
+use super::upstream::Outgoing;
 use crate::domain::principal::Principal;
 use crate::http::connection::Connection;
+use crate::protocol::{headers, version};
 
 /// Where `X-Forwarded-*` start from.
 #[derive(Clone, Debug)]
@@ -38,7 +43,12 @@ const TOOL_NAME: HeaderName = HeaderName::from_static("x-tool-name");
 
 impl Forwarded {
     /// Believes what the peer says only when `trusted`.
-    pub fn new(head: &RequestHead, connection: &Connection, host: &str, trusted: bool) -> Self {
+    pub fn new(
+        head: &RequestHead,
+        connection: &Connection,
+        host: &HeaderValue,
+        trusted: bool,
+    ) -> Self {
         let peer = connection.peer_value();
         let told = |name: HeaderName| {
             Some(head)
@@ -59,18 +69,15 @@ impl Forwarded {
             proto: told(FORWARDED_PROTO)
                 .cloned()
                 .unwrap_or_else(|| connection.scheme_value()),
-            host: told(FORWARDED_HOST)
-                .cloned()
-                .or_else(|| HeaderValue::try_from(host).ok())
-                .unwrap_or_else(|| HeaderValue::from_static("")),
+            host: told(FORWARDED_HOST).unwrap_or(host).clone(),
         }
     }
 
-    fn write(self, headers: &mut HeaderMap) {
-        headers.insert(FORWARDED_FOR, self.chain);
-        headers.insert(REAL_IP, self.client);
-        headers.insert(FORWARDED_PROTO, self.proto);
-        headers.insert(FORWARDED_HOST, self.host);
+    fn write(&self, fields: &mut impl Fields) {
+        fields.put(&FORWARDED_FOR, &self.chain);
+        fields.put(&REAL_IP, &self.client);
+        fields.put(&FORWARDED_PROTO, &self.proto);
+        fields.put(&FORWARDED_HOST, &self.host);
     }
 }
 
@@ -88,64 +95,143 @@ pub struct ServerRequest<'a> {
     /// The caller's `Authorization` goes on: the server asks for it and our own token came elsewhere.
     pub keep_authorization: bool,
     /// `X-Request-ID`.
-    pub request_id: HeaderValue,
+    pub request_id: RequestId,
     /// Where it comes from.
     pub forwarded: Forwarded,
     /// A WebSocket handshake: its connection fields go on.
     pub websocket: bool,
+    /// The body goes on as it comes, with the length that the client gave it.
+    pub streams: bool,
 }
 
-/// The fields of a request to a server.
-pub fn for_server(mut head: RequestHead, request: ServerRequest<'_>) -> (Method, HeaderMap) {
-    drop_connection_fields(&mut head);
-    let keep_authorization = request.keep_authorization;
-    head.remove_where(|name| {
-        is_ours(name.as_str())
-            || *name == header::COOKIE
-            || *name == header::ORIGIN
-            || (*name == header::AUTHORIZATION && !keep_authorization)
-            || is_dropped(name)
-    });
-    let (method, mut headers) = head.into_headers();
-    headers.insert(header::HOST, request.host.clone());
-    // What passes is read (events, lists), so it must not be compressed.
-    headers.insert(
-        header::ACCEPT_ENCODING,
-        HeaderValue::from_static("identity"),
-    );
-    request.forwarded.write(&mut headers);
-    headers.insert(FORWARDED_PREFIX, request.route.prefix.clone());
-    headers.insert(REQUEST_ID, request.request_id);
-    if let Some(caller) = request.caller {
-        write_identity(&mut headers, caller, request.route, request.tool);
+/// Where the fields of a request are written to.
+pub trait Fields {
+    /// Adds a field.
+    fn put(&mut self, name: &HeaderName, value: &HeaderValue);
+
+    /// Adds a field of which the value is at hand as bytes only; one that is no field value is left
+    /// out.
+    fn put_bytes(&mut self, name: &HeaderName, value: &[u8]);
+}
+
+impl Fields for HeaderMap {
+    fn put(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.append(name.clone(), value.clone());
     }
-    for (name, value) in &request.route.headers {
-        headers.insert(name.clone(), value.clone());
+
+    fn put_bytes(&mut self, name: &HeaderName, value: &[u8]) {
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            self.append(name.clone(), value);
+        }
     }
-    if request.websocket {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+}
+
+/// As they stand in an HTTP/1.1 head.
+impl Fields for BytesMut {
+    fn put(&mut self, name: &HeaderName, value: &HeaderValue) {
+        let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
+        self.reserve(name.len() + value.len() + 4);
+        self.extend_from_slice(name);
+        self.extend_from_slice(b": ");
+        self.extend_from_slice(value);
+        self.extend_from_slice(b"\r\n");
     }
-    (method, headers)
+
+    fn put_bytes(&mut self, name: &HeaderName, value: &[u8]) {
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            self.put(name, &value);
+        }
+    }
+}
+
+impl ServerRequest<'_> {
+    /// The whole request, as HTTP/1.1 writes it.
+    pub fn outgoing(
+        &self,
+        head: &RequestHead,
+        path: &PathAndQuery,
+        body: Option<Bytes>,
+    ) -> Outgoing {
+        let mut text = BytesMut::with_capacity(HEAD_BYTES);
+        text.extend_from_slice(head.method().as_str().as_bytes());
+        text.extend_from_slice(b" ");
+        text.extend_from_slice(path.as_str().as_bytes());
+        text.extend_from_slice(b" HTTP/1.1\r\n");
+        self.write(head, &mut text);
+        if let Some(body) = &body {
+            text.put_bytes(&header::CONTENT_LENGTH, Decimal::of(body.len()).as_bytes());
+        }
+        text.extend_from_slice(b"\r\n");
+        Outgoing {
+            method: head.method().clone(),
+            head: text,
+            body: body.unwrap_or_default(),
+        }
+    }
+
+    /// Writes the fields of a request to a server: the client's that go on, then ours, each once.
+    pub fn write(&self, head: &RequestHead, fields: &mut impl Fields) {
+        let of_this_hop = connection_fields(head);
+        let modern = head
+            .header_str(headers::MCP_PROTOCOL_VERSION)
+            .is_some_and(version::is_modern);
+        fields.put(&header::HOST, self.host);
+        for (name, value) in head.headers() {
+            let text = name.as_str();
+            if self.goes_on(text, modern)
+                && !of_this_hop.contains(name)
+                && !self.route.headers.iter().any(|(ours, _)| ours == name)
+            {
+                fields.put(name, value);
+            }
+        }
+        // What passes is read (events, lists), so it must not be compressed.
+        fields.put_bytes(&header::ACCEPT_ENCODING, b"identity");
+        self.forwarded.write(fields);
+        fields.put(&FORWARDED_PREFIX, &self.route.prefix);
+        fields.put_bytes(&REQUEST_ID, self.request_id.text().as_bytes());
+        if let Some(caller) = self.caller {
+            write_identity(fields, caller, self.route, self.tool);
+        }
+        for (name, value) in &self.route.headers {
+            fields.put(name, value);
+        }
+        if self.websocket {
+            fields.put_bytes(&header::CONNECTION, b"upgrade");
+            fields.put_bytes(&header::UPGRADE, b"websocket");
+        }
+    }
+
+    /// Whether a client's field reaches a server.
+    fn goes_on(&self, name: &str, modern: bool) -> bool {
+        match name {
+            // That era has neither; a server must not take a stray one for its own.
+            "mcp-session-id" | "last-event-id" => !modern,
+            "cookie" | "origin" | "accept-encoding" => false,
+            "authorization" => self.keep_authorization,
+            // Held bodies have their length from their bytes; empty ones need none.
+            "content-length" => self.streams,
+            name => !is_ours(name) && !is_dropped(name),
+        }
+    }
 }
 
 /// The fields of a request to the registry: everything goes on but what only we may say.
 pub fn for_registry(
     mut head: RequestHead,
-    host: &str,
-    forwarded: Forwarded,
+    host: &HeaderValue,
+    forwarded: &Forwarded,
     request_id: HeaderValue,
     gateway_token: Option<&HeaderValue>,
     websocket: bool,
 ) -> (Method, HeaderMap) {
-    drop_connection_fields(&mut head);
-    head.remove_where(|name| is_ours(name.as_str()) || is_dropped(name));
+    for name in connection_fields(&head) {
+        head.remove(name);
+    }
+    head.remove_where(|name| is_ours(name.as_str()) || is_dropped(name.as_str()));
     let (method, mut headers) = head.into_headers();
     join_cookies(&mut headers);
-    headers.insert(
-        header::HOST,
-        HeaderValue::try_from(host).unwrap_or_else(|_| HeaderValue::from_static("localhost")),
-    );
+    headers.insert(header::HOST, host.clone());
     forwarded.write(&mut headers);
     headers.insert(REQUEST_ID, request_id);
     if let Some(token) = gateway_token {
@@ -171,33 +257,29 @@ fn join_cookies(headers: &mut HeaderMap) {
 }
 
 fn write_identity(
-    headers: &mut HeaderMap,
+    fields: &mut impl Fields,
     caller: &Principal,
     route: &CompiledRoute,
     tool: Option<&str>,
 ) {
     let user = encode(&caller.username);
-    headers.insert(USER, user.clone());
-    headers.insert(USERNAME, user);
-    let scopes = caller
-        .scopes
-        .iter()
-        .map(|scope| &**scope)
-        .collect::<Vec<_>>()
-        .join(" ");
-    if let Ok(scopes) = HeaderValue::try_from(scopes) {
-        headers.insert(SCOPES, scopes);
+    fields.put(&USER, &user);
+    fields.put(&USERNAME, &user);
+    let mut scopes = String::new();
+    for scope in &caller.scopes {
+        if !scopes.is_empty() {
+            scopes.push(' ');
+        }
+        scopes.push_str(scope);
     }
-    headers.insert(
-        AUTH_METHOD,
-        HeaderValue::from_static(caller.method.as_str()),
-    );
+    fields.put_bytes(&SCOPES, scopes.as_bytes());
+    fields.put_bytes(&AUTH_METHOD, caller.method.as_str().as_bytes());
     if let Some(client) = &caller.client_id {
-        headers.insert(CLIENT_ID, encode(client));
+        fields.put(&CLIENT_ID, &encode(client));
     }
-    headers.insert(SERVER_NAME, route.name.clone());
+    fields.put(&SERVER_NAME, &route.name);
     if let Some(tool) = tool {
-        headers.insert(TOOL_NAME, encode(tool));
+        fields.put(&TOOL_NAME, &encode(tool));
     }
 }
 
@@ -216,24 +298,22 @@ fn encode(text: &str) -> HeaderValue {
     HeaderValue::try_from(encoded).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// Drops what `Connection` names and the fields of one hop (RFC 9110 §7.6.1), before ours are set.
-fn drop_connection_fields(head: &mut RequestHead) {
-    let named: Vec<HeaderName> = head
-        .header_all(header::CONNECTION)
+/// What `Connection` names beside itself: fields of this hop (RFC 9110 §7.6.1).
+fn connection_fields(head: &RequestHead) -> Vec<HeaderName> {
+    head.header_all(header::CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        .collect();
-    for name in named {
-        head.remove(name);
-    }
+        .map(str::trim)
+        .filter(|name| !name.eq_ignore_ascii_case("keep-alive"))
+        .filter_map(|name| HeaderName::try_from(name).ok())
+        .collect()
 }
 
 /// Fields of one hop, and those that this hop answers itself.
-fn is_dropped(name: &HeaderName) -> bool {
+fn is_dropped(name: &str) -> bool {
     matches!(
-        name.as_str(),
+        name,
         "connection"
             | "keep-alive"
             | "proxy-connection"
@@ -287,6 +367,34 @@ pub fn is_ours(name: &str) -> bool {
         )
 }
 
+/// A number in decimal digits, without a buffer from the heap.
+struct Decimal {
+    digits: [u8; 20],
+    start: usize,
+}
+
+impl Decimal {
+    fn of(mut number: usize) -> Self {
+        let (mut digits, mut start) = ([0; 20], 20);
+        for (at, digit) in digits.iter_mut().enumerate().rev() {
+            *digit = b"0123456789".get(number % 10).copied().unwrap_or(b'0');
+            start = at;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        Self { digits, start }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.digits.get(self.start..).unwrap_or_default()
+    }
+}
+
+/// Room for a request's head; it grows where that is not enough.
+const HEAD_BYTES: usize = 2 * 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -325,6 +433,16 @@ mod tests {
             "x-csrf-token",
         ] {
             assert!(!is_ours(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_in_full() {
+        for number in [0, 7, 10, 409, 4_194_304, usize::MAX] {
+            assert_eq!(
+                Decimal::of(number).as_bytes(),
+                number.to_string().as_bytes()
+            );
         }
     }
 

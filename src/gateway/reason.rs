@@ -60,6 +60,8 @@ reasons! {
     OriginRefused = FORBIDDEN, 4032, "origin_refused", "this origin may not call; see ALLOWED_ORIGINS";
     /// No such server or page.
     NotFound = NOT_FOUND, 4040, "not_found", "there is nothing at this path";
+    /// A session id or message URL that was not handed out to this caller.
+    SessionNotFound = NOT_FOUND, 4041, "session_not_found", "there is no such session here; begin a new one";
     /// A method we do not forward.
     MethodNotAllowed = METHOD_NOT_ALLOWED, 4050, "method_not_allowed", "this method is not supported";
     /// A body that stopped coming.

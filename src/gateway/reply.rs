@@ -16,7 +16,7 @@ pub struct ReplyContext {
     /// On an MCP path: a JSON-RPC error body.
     pub rpc: bool,
     /// The JSON-RPC id as it was written, to be echoed.
-    pub rpc_id: Option<String>,
+    pub rpc_id: Option<Bytes>,
     /// A page of this origin may read the answer.
     pub origin: Option<HeaderValue>,
     /// A token was shown, and refused.
@@ -62,7 +62,8 @@ fn add_hints(headers: &mut HeaderMap, reason: Reason, context: &ReplyContext) {
     if reason.status() == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
     }
-    if let Some(origin) = &context.origin {
+    // Beside the servers are pages and an API that no foreign page may read, refusals included.
+    if let Some(origin) = context.origin.as_ref().filter(|_| context.rpc) {
         respond::allow_origin(headers, origin);
     }
 }
@@ -90,7 +91,10 @@ fn challenge(context: &ReplyContext) -> HeaderValue {
 
 fn rpc_body(reason: Reason, context: &ReplyContext, id: RequestId) -> Bytes {
     ErrorBody::new(reason.code(), reason.message())
-        .id(context.rpc_id.as_deref())
+        .id(context
+            .rpc_id
+            .as_deref()
+            .and_then(|id| std::str::from_utf8(id).ok()))
         .data("reason", reason.label())
         .request_id(&id.to_string())
         .to_bytes()
@@ -129,7 +133,7 @@ mod tests {
     fn bodies_are_json_for_every_reason() {
         let id = RequestIds::new(7).next();
         let context = ReplyContext {
-            rpc_id: Some("\"a\\\"b\"".to_owned()),
+            rpc_id: Some(Bytes::from_static(b"\"a\\\"b\"")),
             ..ReplyContext::default()
         };
         for reason in [

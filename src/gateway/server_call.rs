@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 
 use super::body::{RequestBody, ResponseBody};
 use super::foreign;
 use super::head::RequestHead;
+use super::legacy;
 use super::message;
 use super::pipeline::{self, Context, Exchange, Passing};
-use super::prepare::{self, ServerRequest};
+use super::prepare::ServerRequest;
 use super::reason::Reason;
 use super::respond;
+use super::session::{self, Holder, Seals};
 use super::shared::Gateway;
 use super::streams::Stream;
 use super::table::{CompiledRoute, Place, Target};
@@ -27,8 +29,14 @@ use crate::http::leftover::ClientBody;
 use crate::protocol::envelope::{Envelope, Kind, Message};
 use crate::protocol::headers::{self, HeaderCheck, Single};
 
-/// What an MCP endpoint takes.
-pub const METHODS: &str = "GET, POST, DELETE, OPTIONS";
+/// What an endpoint takes; nothing says so for what lies below a `passthrough` server.
+pub const fn methods(place: Place<'_>) -> &'static str {
+    match place {
+        Place::Mcp | Place::Below(_) => "GET, POST, DELETE, OPTIONS",
+        Place::Sse => "GET, OPTIONS",
+        Place::Message => "POST, OPTIONS",
+    }
+}
 
 /// What authorisation found out about a call.
 #[derive(Debug, Default)]
@@ -44,24 +52,38 @@ struct Call {
     endless: bool,
     /// An answer that is not a stream is through by then.
     deadline: Option<Instant>,
+    /// Where a legacy stream's messages go.
+    message_target: Option<PathAndQuery>,
+    /// The answer is a legacy stream.
+    rewrite: Option<Box<legacy::Rewrite>>,
+}
+
+/// What routing found.
+#[derive(Debug)]
+pub struct Found {
+    /// The server.
+    pub route: Arc<CompiledRoute>,
+    /// What decides, where something does.
+    pub deciding: Option<(Arc<Access>, Arc<Seals>)>,
 }
 
 /// Carries one request to a server and its answer back.
 pub async fn call(
     context: Context,
-    mut exchange: Exchange,
-    route: Arc<CompiledRoute>,
-    below: &str,
-    access: Option<Arc<Access>>,
+    mut exchange: Box<Exchange>,
+    found: Found,
     body: ClientBody,
 ) -> Response<ResponseBody> {
-    let place = Place::of(below);
+    let Found { route, deciding } = found;
+    let path = std::mem::take(&mut exchange.path);
+    let below = path.get(route.path().as_str().len()..).unwrap_or_default();
+    let place = Place::of(below, exchange.head.query());
     match attempt(
         &context,
         &mut exchange,
         &route,
         place,
-        access.as_deref(),
+        deciding.as_ref(),
         body,
     )
     .await
@@ -73,6 +95,7 @@ pub async fn call(
                 body_idle: timeouts.upstream_body_idle.get(),
                 stream_idle: timeouts.upstream_stream_idle.get(),
                 deadline: call.deadline,
+                rewrite: call.rewrite,
             };
             let gateway = Arc::clone(&context.gateway);
             let opened_at = gateway.clock.now();
@@ -85,7 +108,7 @@ pub async fn call(
             pipeline::pass_on(
                 answer,
                 exchange,
-                &passing,
+                passing,
                 || Some(gateway.open_stream(&stream)),
                 &context,
             )
@@ -99,13 +122,14 @@ async fn attempt(
     exchange: &mut Exchange,
     route: &Arc<CompiledRoute>,
     place: Place<'_>,
-    access: Option<&Access>,
+    deciding: Option<&(Arc<Access>, Arc<Seals>)>,
     body: ClientBody,
 ) -> Result<(upstream::Answer, Call), Reason> {
     let gateway = &context.gateway;
-    let access = access.ok_or(Reason::NoPolicy)?;
-    check_method(exchange, place)?;
+    let (access, seals) = deciding.ok_or(Reason::NoPolicy)?;
+    check_method(exchange, place, route)?;
     let mut call = authenticate(context, exchange, route, access).await?;
+    let place = find_session(exchange, route, place, seals, &mut call)?;
     let full_right = may(access, route, call.caller.as_deref(), Action::Everything);
     let raw = exchange.websocket || matches!(place, Place::Below(_));
     let (body, limit) = if raw {
@@ -133,18 +157,113 @@ async fn attempt(
             call_limit(gateway, route),
         )
     };
-    let (target, path) = destination(route, place, exchange.head.query())?;
-    let request = prepare(context, exchange, route, &call, target, path, body);
-    let answer = upstream::send(&context.pool, &target.origin, request, limit).await?;
+    let (target, path) = match call.message_target.take() {
+        Some(path) => (&route.sse, path),
+        None => destination(route, place, exchange.head.query())?,
+    };
+    let is_stream = *exchange.head.method() == Method::GET && !raw;
+    let asked = Some(path.clone()).filter(|_| is_stream && opens_legacy(route, place));
+    let to = (target, path);
+    let mut answer = send(context, exchange, route, &call, to, body, limit).await?;
+    if let Some(asked) = asked {
+        call.rewrite = rewrite(gateway, &answer, route, seals, &call, &asked)?;
+    }
+    if !route.route.public {
+        let holder = call.holder(route);
+        session::hand_out(seals, answer.response.headers_mut(), holder)?;
+    }
     Ok((answer, call))
 }
 
-fn check_method(exchange: &mut Exchange, place: Place<'_>) -> Result<(), Reason> {
-    let allowed = match place {
-        Place::Mcp => METHODS,
-        Place::Sse => "GET, OPTIONS",
-        Place::Below(_) => return Ok(()),
+impl Call {
+    fn holder<'c>(&'c self, route: &'c CompiledRoute) -> Holder<'c> {
+        Holder {
+            server: route.path(),
+            caller: self.caller.as_deref(),
+        }
+    }
+}
+
+/// Whose session is it? What we handed out is turned into what the server made; where that is a
+/// legacy stream's message URL, its target is found.
+fn find_session<'p>(
+    exchange: &mut Exchange,
+    route: &CompiledRoute,
+    place: Place<'p>,
+    seals: &Seals,
+    call: &mut Call,
+) -> Result<Place<'p>, Reason> {
+    if !route.route.public {
+        // Legacy streams are never resumed, wherever they are opened.
+        let at = if opens_legacy(route, place) {
+            Place::Sse
+        } else {
+            place
+        };
+        session::take(seals, &mut exchange.head, call.holder(route), at)?;
+    }
+    if place != Place::Message {
+        return Ok(place);
+    }
+    let query = exchange.head.query();
+    call.message_target = legacy::message_target(query, seals, route, call.caller.as_deref())
+        .filter(|_| *exchange.head.method() == Method::POST);
+    match call.message_target {
+        Some(_) => Ok(Place::Message),
+        // It may have a page of that name itself.
+        None if route.route.passthrough => Ok(Place::Below(legacy::MESSAGE)),
+        None => Err(Reason::SessionNotFound),
+    }
+}
+
+/// Whether a GET opens a legacy stream: at its own endpoint, or where a server has no other.
+fn opens_legacy(route: &CompiledRoute, place: Place<'_>) -> bool {
+    let endpoints = &route.route.endpoints;
+    place == Place::Sse || (place == Place::Mcp && endpoints.mcp == endpoints.sse)
+}
+
+fn rewrite(
+    gateway: &Gateway,
+    answer: &upstream::Answer,
+    route: &Arc<CompiledRoute>,
+    seals: &Arc<Seals>,
+    call: &Call,
+    asked: &PathAndQuery,
+) -> Result<Option<Box<legacy::Rewrite>>, Reason> {
+    let headers = answer.response.headers();
+    if answer.response.status() != StatusCode::OK || !respond::is_event_stream(headers) {
+        return Ok(None);
+    }
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        tracing::warn!(server = %route.path(), "legacy event stream refused: it is compressed, though only identity was asked for");
+        return Err(Reason::UpstreamProtocol);
+    }
+    let search = legacy::Search::new(
+        route,
+        asked,
+        Arc::clone(seals),
+        call.caller.clone(),
+        Arc::clone(&gateway.public_path),
+    );
+    let rewrite = legacy::Rewrite::new(Arc::clone(route), search);
+    Ok(Some(Box::new(rewrite)))
+}
+
+fn check_method(
+    exchange: &mut Exchange,
+    place: Place<'_>,
+    route: &CompiledRoute,
+) -> Result<(), Reason> {
+    let below = match place {
+        Place::Below(_) => true,
+        // It may have a page of that name itself.
+        Place::Message => route.route.passthrough,
+        Place::Mcp | Place::Sse => false,
     };
+    if below {
+        return Ok(());
+    }
+    let allowed = methods(place);
     if allowed
         .split(", ")
         .any(|method| method == exchange.head.method().as_str())
@@ -239,7 +358,7 @@ async fn read_message(
         tracing::debug!(reason = error.reason(), "message refused");
         Reason::BadMessage
     })?;
-    exchange.reply.rpc_id = envelope.id().map(str::to_owned);
+    exchange.reply.rpc_id = envelope.id().map(|id| bytes.slice_ref(id.as_bytes()));
     cross_check(&exchange.head, &envelope)?;
     for message in envelope.messages() {
         if !may(access, route, call.caller.as_deref(), action(message)) {
@@ -248,7 +367,9 @@ async fn read_message(
     }
     if let Some(message) = envelope.messages().first() {
         call.endless = message.method == "subscriptions/listen";
-        call.tool = tool_of(message);
+        if call.caller.is_some() {
+            call.tool = tool_of(message);
+        }
         if let Some(line) = &mut exchange.record.line {
             line.rpc_method = Some(message.method.to_string());
             line.rpc_target = message.target.as_ref().map(ToString::to_string);
@@ -313,45 +434,56 @@ fn destination<'r>(
 ) -> Result<(&'r Target, PathAndQuery), Reason> {
     let (target, path) = match place {
         Place::Mcp => (&route.mcp, route.mcp.with_query(query)),
+        // Its own target was found with its session.
+        Place::Message => return Err(Reason::SessionNotFound),
         Place::Sse => (&route.sse, route.sse.with_query(query)),
         Place::Below(below) => (&route.base, route.below(below, query)),
     };
     path.map(|path| (target, path)).ok_or(Reason::BadTarget)
 }
 
-/// Phase seven: the request as the server gets it.
-fn prepare(
+/// Phases seven and eight: the request as the server gets it, on its way.
+async fn send(
     context: &Context,
     exchange: &mut Exchange,
     route: &CompiledRoute,
     call: &Call,
-    target: &Target,
-    path: PathAndQuery,
+    to: (&Target, PathAndQuery),
     body: RequestBody,
-) -> Request<RequestBody> {
-    let forwarded = pipeline::forwarded(context, exchange);
-    let head = std::mem::replace(&mut exchange.head, RequestHead::empty());
-    let websocket = exchange.websocket;
-    let (method, mut headers) = prepare::for_server(
-        head,
-        ServerRequest {
-            route,
-            host: &target.host,
-            caller: call.caller.as_deref(),
-            tool: call.tool.as_deref(),
-            keep_authorization: route.route.forward_authorization && call.own_token_elsewhere,
-            request_id: exchange.record.id.header(),
-            forwarded,
-            websocket,
-        },
-    );
-    if !matches!(body, RequestBody::Stream(..)) {
-        // Held bodies have their length from their bytes; empty ones need none.
-        headers.remove(header::CONTENT_LENGTH);
+    limit: Duration,
+) -> Result<upstream::Answer, Reason> {
+    let (target, path) = to;
+    let request = ServerRequest {
+        route,
+        host: &target.host,
+        caller: call.caller.as_deref(),
+        tool: call.tool.as_deref(),
+        keep_authorization: route.route.forward_authorization && call.own_token_elsewhere,
+        request_id: exchange.record.id,
+        forwarded: pipeline::forwarded(context, exchange),
+        websocket: exchange.websocket,
+        streams: matches!(body, RequestBody::Stream(..)),
+    };
+    let head = &exchange.head;
+    if target.origin.is_plain() && !request.websocket && !request.streams {
+        let outgoing = request.outgoing(head, &path, body.into_held());
+        return upstream::send_direct(&context.pool, &target.origin, outgoing, limit).await;
     }
+    let mut headers = HeaderMap::with_capacity(head.headers().len() + OUR_FIELDS);
+    request.write(head, &mut headers);
     let mut request = Request::new(body);
-    *request.method_mut() = method;
+    *request.method_mut() = head.method().clone();
     *request.uri_mut() = path.into();
     *request.headers_mut() = headers;
-    request
+    // Boxed: less common, and large.
+    Box::pin(upstream::send(
+        &context.pool,
+        &target.origin,
+        request,
+        limit,
+    ))
+    .await
 }
+
+/// Fields that a request to a server gets from us, about.
+const OUR_FIELDS: usize = 16;

@@ -1,9 +1,9 @@
 //! What answers on one client connection.
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::{HttpService, service_fn};
@@ -34,19 +34,15 @@ pub fn make(
             context.connection.wind_down();
         }
         let gateway = Arc::clone(&context.gateway);
-        let answer = pipeline::handle(context.clone(), request);
-        async move { Ok::<_, Infallible>(unwound(answer, &gateway).await) }
+        // Combinators: each `async` block around the answer would hold it twice, and hyper moves
+        // what it is given.
+        caught(pipeline::handle(context.clone(), request))
+            .map(move |answer| Ok::<_, Infallible>(answer.unwrap_or_else(|_| unwound(&gateway))))
     })
 }
 
 /// A panic in a phase is this request's 500 and nobody else's trouble.
-async fn unwound(
-    answer: impl Future<Output = Response<ResponseBody>>,
-    gateway: &Gateway,
-) -> Response<ResponseBody> {
-    if let Ok(response) = caught(answer).await {
-        return response;
-    }
+fn unwound(gateway: &Gateway) -> Response<ResponseBody> {
     metrics::counter!("mcp_gateway_refused_total", "reason" => Reason::Internal.label())
         .increment(1);
     reply::refuse(

@@ -83,10 +83,12 @@ pub struct Gateway {
     pub access_log: bool,
     /// Port of the TLS listener, where there is one.
     pub https_port: Option<u16>,
+    /// What clients have in front of a server's path: the public URL's, without trailing slash.
+    pub public_path: Arc<str>,
     /// Names of requests.
     pub ids: RequestIds,
     /// Counters.
-    pub usage: GatewayUsage,
+    pub usage: Arc<GatewayUsage>,
     /// Checks tokens.
     pub verifier: Arc<Verifier>,
     /// Fetches keys of identity providers that tokens ask for.
@@ -112,7 +114,7 @@ pub struct Gateway {
 impl Gateway {
     /// Without routes yet. `None` when the registry's URL cannot be sent to.
     pub fn new(parts: Parts) -> Option<Self> {
-        let usage = GatewayUsage::new();
+        let usage = Arc::new(GatewayUsage::new());
         let origins = Origins::new(parts.roots);
         let verifier = Arc::new(parts.verifier);
         let keys = parts
@@ -138,6 +140,7 @@ impl Gateway {
             timeouts: parts.config.timeouts,
             access_log: parts.config.access_log,
             https_port: parts.https_port,
+            public_path: public_path(&parts.http),
             ids: RequestIds::new(parts.run),
             streams: Streams::new(usage.streams.clone()),
             usage,
@@ -229,6 +232,15 @@ impl Gateway {
     }
 }
 
+fn public_path(http: &HttpConfig) -> Arc<str> {
+    let url = http
+        .gateway_public_url
+        .as_ref()
+        .or(http.public_url.as_ref());
+    url.map_or("", |url| url.path().trim_end_matches('/'))
+        .into()
+}
+
 fn bearer(token: &Secret<String>) -> Option<Arc<HeaderValue>> {
     let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).ok()?;
     value.set_sensitive(true);
@@ -252,6 +264,9 @@ fn keeps(table: &Table, stream: &Stream, now: Timestamp) -> bool {
     match &stream.caller {
         None => route.route.public,
         Some(caller) => {
+            let Some(caller) = access.trust.present(caller) else {
+                return false;
+            };
             still_counts(&access.trust, caller, stream.opened_at, now)
                 && access.policy.allows(caller, route.path(), Action::Stream)
         }

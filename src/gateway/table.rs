@@ -11,7 +11,9 @@ use http::HeaderValue;
 use http::header::HeaderName;
 use http::uri::PathAndQuery;
 
+use super::legacy;
 use super::origin::{Origin, Origins};
+use super::session::Seals;
 use super::usage::RouteUsage;
 use crate::catalog::{Snapshot, snapshot::Access};
 use crate::domain::endpoint::UpstreamUrl;
@@ -25,6 +27,7 @@ pub struct Table {
     routes: HashMap<Box<str>, Arc<CompiledRoute>, foldhash::fast::RandomState>,
     /// Segments of the longest path.
     depth: usize,
+    seals: Option<Arc<Seals>>,
 }
 
 /// One server, ready to be sent to.
@@ -68,6 +71,8 @@ pub enum Place<'a> {
     Mcp,
     /// `P/sse`.
     Sse,
+    /// `P/message` with a token of ours: a legacy stream's messages.
+    Message,
     /// Any other path below; only for `passthrough`.
     Below(&'a str),
 }
@@ -94,6 +99,7 @@ impl Table {
             routes.insert(path.as_str().into(), compiled);
         }
         Self {
+            seals: seals(&snapshot, previous),
             snapshot,
             routes,
             depth,
@@ -108,6 +114,11 @@ impl Table {
     /// What decides, if anything does.
     pub fn access(&self) -> Option<&Arc<Access>> {
         self.snapshot.access.as_ref()
+    }
+
+    /// For what is handed out to clients; `None` only when the cryptographic library refuses.
+    pub const fn seals(&self) -> Option<&Arc<Seals>> {
+        self.seals.as_ref()
     }
 
     /// The route of a server, by its exact path.
@@ -146,12 +157,24 @@ impl Table {
     }
 }
 
+/// The snapshot's own; a registry that has no key for them gets those of this process.
+fn seals(snapshot: &Snapshot, previous: Option<&Table>) -> Option<Arc<Seals>> {
+    let kept = previous.and_then(|table| table.seals.clone());
+    match &snapshot.access {
+        Some(access) => kept
+            .filter(|seals| seals.is_from(&access.session_key))
+            .or_else(|| Seals::new(&access.session_key).map(Arc::new)),
+        None => kept.or_else(|| Seals::random().map(Arc::new)),
+    }
+}
+
 impl Place<'_> {
-    /// What the part below a server's path names.
-    pub fn of(below: &str) -> Place<'_> {
+    /// What the part below a server's path, with the query, names.
+    pub fn of<'b>(below: &'b str, query: Option<&str>) -> Place<'b> {
         match below {
             "" | "/" | "/mcp" | "/mcp/" => Place::Mcp,
             "/sse" | "/sse/" => Place::Sse,
+            legacy::MESSAGE if legacy::has_token(query) => Place::Message,
             below => Place::Below(below),
         }
     }
@@ -236,6 +259,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::catalog::samples;
     use crate::domain::endpoint::Endpoints;
     use crate::domain::ids::{ClusterId, Revision};
 
@@ -309,6 +333,27 @@ mod tests {
             |path: &str| Arc::ptr_eq(first.find(path).unwrap().0, second.find(path).unwrap().0);
         assert!(same("/a"));
         assert!(!same("/b"));
+    }
+
+    #[test]
+    fn seals_follow_the_snapshots_key_and_outlive_a_snapshot_without() {
+        let origins = Origins::for_tests();
+        let told = |byte: u8| {
+            let mut snapshot = samples::snapshot("c", 1, []);
+            snapshot.access = Some(Arc::new(samples::access(byte)));
+            Arc::new(snapshot)
+        };
+        let untold = snapshot(BTreeMap::new());
+        let compile = |snapshot, previous| Table::compile(snapshot, previous, &origins);
+        let same =
+            |one: &Table, two: &Table| Arc::ptr_eq(one.seals().unwrap(), two.seals().unwrap());
+        let own = compile(Arc::clone(&untold), None);
+        assert!(same(&own, &compile(Arc::clone(&untold), Some(&own))));
+        let first = compile(told(1), Some(&own));
+        assert!(!same(&own, &first));
+        assert!(same(&first, &compile(told(1), Some(&first))));
+        assert!(same(&first, &compile(untold, Some(&first))));
+        assert!(!same(&first, &compile(told(2), Some(&first))));
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! WebSocket: bytes both ways after a validated 101.
+//!
+//! The handshake is looked at here, the bytes are moved by [`carry`](self).
+
+mod carry;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use http::header::{self, HeaderMap};
 use http::{HeaderValue, Method, Version};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
@@ -65,7 +70,7 @@ pub struct Patience {
     pub write_stall: Duration,
 }
 
-/// Carries bytes both ways until one side ends, the right to it does, or nothing moves any more.
+/// Carries bytes both ways until both sides have ended, the right to it has, or nothing moves any more.
 pub fn open(
     tunnels: &TaskTracker,
     client: OnUpgrade,
@@ -84,16 +89,16 @@ pub fn open(
                 None => std::future::pending().await,
             }
         };
+        let to_client = AtomicU64::new(0);
+        let (client, server) = (TokioIo::new(client), TokioIo::new(server));
         tokio::select! {
-            carried = carry(client, server) => {
-                record.complete = carried.is_ok();
-                record.bytes_out = carried.unwrap_or_default();
-            }
+            complete = carry::carry(client, server, &to_client) => record.complete = complete,
             () = closed => record.complete = true,
             () = stood_still(&connection, patience) => {
                 tracing::debug!("tunnel closed: nothing moved for too long");
             }
         }
+        record.bytes_out = to_client.into_inner();
     });
 }
 
@@ -112,12 +117,3 @@ async fn stood_still(connection: &Connection, patience: Patience) {
         }
     }
 }
-
-async fn carry(client: Upgraded, server: Upgraded) -> std::io::Result<u64> {
-    let (mut client, mut server) = (TokioIo::new(client), TokioIo::new(server));
-    tokio::io::copy_bidirectional_with_sizes(&mut client, &mut server, BUFFER, BUFFER)
-        .await
-        .map(|(_, to_client)| to_client)
-}
-
-const BUFFER: usize = 16 * 1024;

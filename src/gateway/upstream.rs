@@ -5,29 +5,82 @@
 //! connection gave it back unsent.
 
 mod connect;
+mod direct;
 mod pool;
 
 use std::error::Error as _;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
+use self::connect::Protocol;
+pub use self::direct::{DirectBody, Outgoing};
 use self::pool::Sender;
 pub use self::pool::{Lease, Pool, PoolLimits};
 use super::body::{self, RequestBody};
 use super::origin::Origin;
 use super::reason::Reason;
 
-/// An answer's head, its body to come, and the connection it comes on.
+/// An answer's head, its body to come.
 #[derive(Debug)]
 pub struct Answer {
     /// Head and body.
-    pub response: Response<Incoming>,
-    /// Gives the connection back at the end of the body.
-    pub lease: Lease,
+    pub response: Response<AnswerBody>,
+}
+
+/// An answer's body, and the connection it comes on: given back at the end of the body, closed when
+/// the body is dropped before.
+#[derive(Debug)]
+pub enum AnswerBody {
+    /// Read by hyper.
+    Hyper(Incoming, Lease),
+    /// Read by ourselves.
+    Direct(DirectBody),
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = body::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, body::Error>>> {
+        match &mut *self {
+            Self::Hyper(incoming, lease) => {
+                let polled = Pin::new(&mut *incoming).poll_frame(context);
+                if matches!(polled, Poll::Ready(None)) || incoming.is_end_stream() {
+                    lease.finish();
+                }
+                polled.map_err(body::Error::from)
+            }
+            Self::Direct(body) => body
+                .poll_data(context)
+                .map_ok(Frame::data)
+                .map_err(body::Error::from),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Hyper(incoming, _) => incoming.is_end_stream(),
+            Self::Direct(body) => body.is_end(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Hyper(incoming, _) => incoming.size_hint(),
+            Self::Direct(body) => body.size_hint(),
+        }
+    }
 }
 
 /// Sends one request and waits for the head of the answer, at most `limit`.
@@ -45,14 +98,38 @@ pub async fn send(
         .unwrap_or(Err(Reason::UpstreamFirstByte))
 }
 
+/// Sends a request of which everything is there to a plain `http://` origin, and waits for the head
+/// of the answer, at most `limit`.
+///
+/// # Errors
+/// The reason to answer the client with.
+pub async fn send_direct(
+    pool: &Arc<Pool>,
+    origin: &Arc<Origin>,
+    request: Outgoing,
+    limit: Duration,
+) -> Result<Answer, Reason> {
+    timeout(limit, direct::send(pool, origin, request))
+        .await
+        .unwrap_or(Err(Reason::UpstreamFirstByte))
+}
+
 async fn exchange(
     pool: &Arc<Pool>,
     origin: &Arc<Origin>,
     mut request: Request<RequestBody>,
 ) -> Result<Answer, Reason> {
+    // HTTP/2 knows no upgrade: such a request has a connection of its own.
+    let protocol = if request.headers().contains_key(http::header::UPGRADE) {
+        Protocol::Http1
+    } else {
+        Protocol::Any
+    };
     // A kept connection may have been closed by the other side at any moment. hyper gives the
     // request back when nothing of it was written; only then is another connection tried.
-    while let Some(mut sender) = pool.take(origin.id) {
+    while protocol == Protocol::Any
+        && let Some(mut sender) = pool.take(origin.id)
+    {
         if sender.ready().await.is_err() {
             continue;
         }
@@ -63,7 +140,7 @@ async fn exchange(
         }
     }
     // Boxed: rare beside the exchanges, and large.
-    let mut sender = Box::pin(connect::connect(pool, origin)).await?;
+    let mut sender = Box::pin(connect::connect(pool, origin, protocol)).await?;
     match sender.try_send(request).await {
         Ok(response) => Ok(pool.answer(origin, sender, response)),
         Err((_, error)) => Err(refusal(&error)),
@@ -77,9 +154,14 @@ impl Pool {
         sender: Sender,
         response: Response<Incoming>,
     ) -> Answer {
+        let mut lease = Lease::new(Arc::clone(self), origin.id, sender);
         Answer {
-            response,
-            lease: Lease::new(Arc::clone(self), origin.id, sender),
+            response: response.map(|incoming| {
+                if incoming.is_end_stream() {
+                    lease.finish();
+                }
+                AnswerBody::Hyper(incoming, lease)
+            }),
         }
     }
 }
@@ -89,7 +171,7 @@ fn refusal(error: &hyper::Error) -> Reason {
     // The request's own body may be what failed.
     match error.source().and_then(|source| source.downcast_ref()) {
         Some(body::Error::Silent) => Reason::BodyTimeout,
-        Some(body::Error::Broken(_)) => Reason::BadRequest,
-        Some(body::Error::Closed) | None => Reason::UpstreamProtocol,
+        Some(body::Error::Broken(_) | body::Error::Cut) => Reason::BadRequest,
+        Some(body::Error::Closed | body::Error::Legacy(_)) | None => Reason::UpstreamProtocol,
     }
 }

@@ -92,7 +92,11 @@ pub fn has_type(headers: &HeaderMap, types: &[&str]) -> bool {
     types.iter().any(|one| essence.eq_ignore_ascii_case(one))
 }
 
-fn expect_type(headers: &HeaderMap, types: &[&str]) -> Result<(), Problem> {
+/// Refuses a body that is not said to be one of these types.
+///
+/// # Errors
+/// 415.
+pub fn expect_type(headers: &HeaderMap, types: &[&str]) -> Result<(), Problem> {
     if has_type(headers, types) {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub struct Connection {
     /// Its place among the connections; a tunnel keeps it.
     permit: Permit,
     requests: AtomicU64,
+    /// The host that its first request called, once that was found to be ours.
+    admitted_host: OnceLock<HeaderValue>,
     wind_down: Notify,
     leftovers: Leftovers,
     /// Answers in progress of an HTTP/2 connection; `None`: it is not one.
@@ -43,6 +45,7 @@ impl Connection {
             secure: tls.is_some(),
             permit,
             requests: AtomicU64::new(0),
+            admitted_host: OnceLock::new(),
             wind_down: Notify::new(),
             leftovers: Leftovers::default(),
             handovers: is_h2.then(Mutex::default),
@@ -62,6 +65,17 @@ impl Connection {
     /// The name that the TLS handshake was for.
     pub fn sni(&self) -> Option<&str> {
         self.sni.as_deref()
+    }
+
+    /// A host that was called on it before and admitted.
+    pub fn admitted_host(&self) -> Option<&HeaderValue> {
+        self.admitted_host.get()
+    }
+
+    /// Notes that this host is ours; only the first one is kept.
+    pub fn admit_host(&self, host: &HeaderValue) {
+        // Losing to another request of this connection is as good.
+        let _ = self.admitted_host.set(host.clone());
     }
 
     /// Whether it is over TLS.

@@ -11,11 +11,19 @@ use serde_json::{Map, Number, Value};
 /// # Errors
 /// What is wrong with it, and where.
 pub fn parse(text: &[u8]) -> Result<Value, Error> {
-    let keys = Cell::new(0);
+    parse_up_to(text, MAX_KEYS)
+}
+
+/// Reads one JSON text with so many keys in all.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub fn parse_up_to(text: &[u8], max_keys: usize) -> Result<Value, Error> {
+    let left = Cell::new(max_keys);
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let seed = Strict {
         depth: MAX_DEPTH,
-        keys: &keys,
+        keys_left: &left,
     };
     let value = seed
         .deserialize(&mut deserializer)
@@ -34,7 +42,7 @@ pub struct Error(String);
 #[derive(Clone, Copy)]
 struct Strict<'k> {
     depth: usize,
-    keys: &'k Cell<usize>,
+    keys_left: &'k Cell<usize>,
 }
 
 impl Strict<'_> {
@@ -104,10 +112,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inner = self.deeper()?;
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
-            self.keys.set(self.keys.get() + 1);
-            if self.keys.get() > MAX_KEYS {
-                return Err(A::Error::custom("more than 10000 keys"));
-            }
+            let left = self.keys_left.get().checked_sub(1);
+            self.keys_left
+                .set(left.ok_or_else(|| A::Error::custom("more keys than are taken"))?);
             if map.contains_key(&key) {
                 return Err(A::Error::custom(format_args!(
                     "the key {key:?} is given twice"

@@ -29,6 +29,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
+use super::woken::WhenWoken;
 use crate::config::GatewayConfig;
 use crate::net::accept::Permit;
 use crate::net::idle_io::Watched;
@@ -124,10 +125,21 @@ pub async fn serve<S: Answers>(
             Some(tls) => serve_tls(io, peer, permit, tls, limits, stop, make_service).await,
         }
     };
+    let (mut dropped, mut ended) = (
+        std::pin::pin!(evicted.cancelled()),
+        std::pin::pin!(stop.hard.cancelled()),
+    );
+    let cut = WhenWoken::new(std::future::poll_fn(|context| {
+        if dropped.as_mut().poll(context).is_ready() {
+            let error = io::Error::other("made room for another connection");
+            return Poll::Ready(Err(error));
+        }
+        ended.as_mut().poll(context).map(Ok)
+    }));
     tokio::select! {
+        biased;
         served = served => served,
-        () = evicted.cancelled() => Err(io::Error::other("made room for another connection")),
-        () = stop.hard.cancelled() => Ok(()),
+        cut = cut => cut,
     }
 }
 
@@ -322,6 +334,15 @@ struct Supervisor {
     bytes: u64,
 }
 
+/// What a connection is looked at for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Event {
+    /// Somebody asked for its end.
+    WindDown,
+    /// It is time to judge it.
+    Look,
+}
+
 enum Verdict {
     Fine,
     WindDown,
@@ -348,35 +369,47 @@ impl Supervisor {
         let look_every = (self.header.min(self.keep_alive).min(self.write_stall) / 3)
             .clamp(Duration::from_millis(50), Duration::from_secs(5));
         let mut look = std::pin::pin!(sleep_until(Instant::now() + look_every));
-        let mut winding_down = false;
         let client = Arc::clone(&self.connection);
         let mut discarding = std::pin::pin!(client.leftovers().discard());
+        let mut stopping = std::pin::pin!(stop.soft.cancelled());
+        let mut asked = std::pin::pin!(client.winding_down());
+        let mut told = false;
+        // What hardly ever happens is asked about only when it did.
+        let mut events = WhenWoken::new(std::future::poll_fn(move |context| {
+            // It has no end.
+            let _ = discarding.as_mut().poll(context);
+            if !told
+                && (stopping.as_mut().poll(context).is_ready()
+                    || asked.as_mut().poll(context).is_ready())
+            {
+                told = true;
+                return Poll::Ready(Event::WindDown);
+            }
+            look.as_mut().poll(context).map(|()| {
+                look.as_mut().reset(Instant::now() + look_every);
+                Event::Look
+            })
+        }));
+        let mut winding_down = false;
         loop {
-            tokio::select! {
+            let event = tokio::select! {
                 biased;
                 ended = connection.as_mut() => return ended.map_err(io::Error::other),
-                () = discarding.as_mut() => {}
-                () = stop.soft.cancelled(), if !winding_down => {
+                event = &mut events => event,
+            };
+            let verdict = match event {
+                Event::WindDown => Verdict::WindDown,
+                Event::Look => self.judge(Instant::now()),
+            };
+            match verdict {
+                Verdict::Fine => {}
+                Verdict::WindDown if winding_down && event == Event::Look => return Ok(()),
+                Verdict::WindDown => {
                     winding_down = true;
                     connection.as_mut().wind_down();
                 }
-                () = self.connection.winding_down(), if !winding_down => {
-                    winding_down = true;
-                    connection.as_mut().wind_down();
-                }
-                () = look.as_mut() => {
-                    match self.judge(Instant::now()) {
-                        Verdict::Fine => {}
-                        Verdict::WindDown if winding_down => return Ok(()),
-                        Verdict::WindDown => {
-                            winding_down = true;
-                            connection.as_mut().wind_down();
-                        }
-                        Verdict::Drop(why) => {
-                            return Err(io::Error::new(io::ErrorKind::TimedOut, why));
-                        }
-                    }
-                    look.as_mut().reset(Instant::now() + look_every);
+                Verdict::Drop(why) => {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, why));
                 }
             }
         }

@@ -2,7 +2,8 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::task::Poll;
+
+use futures_util::FutureExt as _;
 
 /// The future panicked; the panic hook has logged where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,15 +11,12 @@ pub struct Panicked;
 
 /// Runs a future whose panic is a value. It is not polled again after one.
 ///
+/// No `async fn`, which would hold the future twice: as its argument and where it is polled.
+///
 /// # Errors
 /// When it panicked.
-pub async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
-    let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|context| {
-        match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(polled) => polled.map(Ok),
-            Err(_) => Poll::Ready(Err(Panicked)),
-        }
-    })
-    .await
+pub fn caught<F: Future>(future: F) -> impl Future<Output = Result<F::Output, Panicked>> {
+    AssertUnwindSafe(future)
+        .catch_unwind()
+        .map(|ended| ended.map_err(|_| Panicked))
 }

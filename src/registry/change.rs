@@ -9,14 +9,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::accounts::Credentials;
 use super::health::Health;
+use super::policy::PolicyOrigin;
 use super::view::{Entry, View};
 use super::{Error, Registry};
 use crate::catalog::snapshot::Access;
-use crate::domain::ids::{Revision, TokenId};
+use crate::domain::ids::Revision;
 use crate::domain::path::ServerPath;
 use crate::domain::time::Timestamp;
-use crate::store::{self, AuditEntry, Bump, StoredServer, Transaction};
+use crate::store::{self, AuditEntry, Bump, StoredPolicy, StoredServer, Transaction};
 
 /// Who changes something, in which request.
 #[derive(Clone, Debug)]
@@ -48,13 +50,17 @@ pub(super) struct Effect {
     pub(super) audit: Vec<(&'static str, String)>,
     /// Servers as they are now; `None` where one was removed.
     pub(super) servers: Vec<(ServerPath, Option<StoredServer>)>,
-    /// A token that no longer counts, and when it would have ended.
-    pub(super) revoked: Option<(TokenId, Timestamp)>,
+    /// The credentials that count from now on, where that has changed.
+    pub(super) credentials: Option<Credentials>,
+    /// A local user whose sessions were ended or may do something else now.
+    pub(super) sessions_of: Option<String>,
+    /// The policy as it is now.
+    pub(super) policy: Option<StoredPolicy>,
 }
 
 impl Effect {
     fn bump(&self) -> Bump {
-        if self.servers.is_empty() && self.revoked.is_none() {
+        if self.servers.is_empty() && self.credentials.is_none() && self.policy.is_none() {
             Bump::No
         } else {
             Bump::Yes
@@ -108,6 +114,9 @@ impl Registry {
         }
         let bump = effect.bump();
         let revision = transaction.commit(bump).await?;
+        if let Some(username) = &effect.sessions_of {
+            self.0.sessions.forget_user(username);
+        }
         if bump == Bump::Yes {
             self.take_up(revision, &effect).await?;
         }
@@ -140,17 +149,17 @@ impl Registry {
                 servers.insert(path.clone(), Arc::new(entry));
             }
         }
-        let access = effect.revoked.as_ref().map_or_else(
-            || Arc::clone(&view.access),
-            |(id, end)| {
-                let mut access = Access::clone(&view.access);
-                let now = self.0.clock.now();
-                access.trust.revoked.retain(|_, end| *end > now);
-                access.trust.revoked.insert(id.clone(), *end);
-                Arc::new(access)
-            },
-        );
-        self.use_view(View::new(view.cluster.clone(), revision, servers, access));
+        let mut access = Arc::clone(&view.access);
+        if let Some(credentials) = &effect.credentials {
+            credentials.put_into(&mut Arc::make_mut(&mut access).trust);
+        }
+        let mut policy = view.policy.clone();
+        if let Some(stored) = &effect.policy {
+            Arc::make_mut(&mut access).policy = stored.policy.clone();
+            policy = PolicyOrigin::of(stored);
+        }
+        let cluster = view.cluster.clone();
+        self.use_view(View::new(cluster, revision, servers, access, policy));
         Ok(())
     }
 
@@ -178,6 +187,7 @@ impl Registry {
             &mut *transaction,
             Some(&before),
             &before.access,
+            &self.0.settings.auth.admin_user,
             self.0.clock.now(),
         )
         .await?;
@@ -192,6 +202,7 @@ pub(super) async fn read_view(
     transaction: &mut dyn Transaction,
     before: Option<&View>,
     access: &Access,
+    admin: &str,
     now: Timestamp,
 ) -> Result<View, Error> {
     let (cluster, revision) = transaction.cluster().await?;
@@ -209,14 +220,23 @@ pub(super) async fn read_view(
         servers.insert(path, entry);
     }
     let mut access = access.clone();
-    access.trust.revoked = transaction
-        .tokens()
-        .revoked(now)
+    Credentials::read(transaction, admin, now)
         .await?
-        .into_iter()
-        .collect();
+        .put_into(&mut access.trust);
     super::oidc::put_into(transaction, &mut access.trust, now).await?;
-    Ok(View::new(cluster, revision, servers, Arc::new(access)))
+    let origin = match transaction.policy().find().await? {
+        Some(stored) => {
+            let origin = PolicyOrigin::of(&stored);
+            // An unchanged one stays the same to whoever compares.
+            if access.policy != stored.policy {
+                access.policy = stored.policy;
+            }
+            origin
+        }
+        None => PolicyOrigin::default(),
+    };
+    let access = Arc::new(access);
+    Ok(View::new(cluster, revision, servers, access, origin))
 }
 
 /// What was found at another address says nothing of this one.

@@ -135,6 +135,7 @@ impl Registry {
             settings,
         }));
         registry.import(&folder).await?;
+        registry.import_policy().await?;
         registry
             .0
             .publisher
@@ -261,7 +262,14 @@ async fn load(
         },
         session_key: keys.session.clone(),
     };
-    let view = change::read_view(&mut *transaction, None, &access, clock.now()).await?;
+    let view = change::read_view(
+        &mut *transaction,
+        None,
+        &access,
+        &settings.auth.admin_user,
+        clock.now(),
+    )
+    .await?;
     transaction.commit(Bump::No).await?;
     Ok((keys, view))
 }

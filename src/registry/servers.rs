@@ -6,9 +6,11 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::change::{Actor, Effect, Work};
+use super::policy::Grants;
 use super::view::etag_of;
 use super::{Error, Registry, addresses};
 use crate::domain::path::ServerPath;
+use crate::domain::policy::Permission;
 use crate::domain::server::ServerDefinition;
 use crate::domain::time::Timestamp;
 use crate::domain::validate::{self, Context, Source, patch};
@@ -17,10 +19,11 @@ use crate::net::guard::AddressGuard;
 use crate::store::{self, StoredServer, Transaction};
 
 impl Registry {
-    /// Adds a server from what was written.
+    /// Adds a server from what was written. Without the right to enable it, it starts disabled.
     pub(super) async fn create_server(
         &self,
         actor: &Actor,
+        grants: &Grants,
         body: &Value,
     ) -> Result<StoredServer, Error> {
         let context = Context {
@@ -28,9 +31,19 @@ impl Registry {
             default_host: &self.0.settings.default_host,
             existing: None,
         };
-        let definition = validate::definition(body, &context)
+        let mut definition = validate::definition(body, &context)
             .map_err(Error::Invalid)?
             .definition;
+        grants.need(Permission::Register, &definition.path)?;
+        if definition.public && !grants.is_admin() {
+            return Err(Error::AdminOnly("make a server public"));
+        }
+        if definition.enabled && !grants.may(Permission::Toggle, &definition.path) {
+            if body.get("enabled").is_some() {
+                return Err(Error::NotPermitted(Permission::Toggle, definition.path));
+            }
+            definition.enabled = false;
+        }
         addresses::check(&definition, &self.0.guard)?;
         self.change(
             actor,
@@ -46,6 +59,7 @@ impl Registry {
     pub(super) async fn update_server(
         &self,
         actor: &Actor,
+        grants: Grants,
         path: ServerPath,
         update: Update,
         if_match: IfMatch,
@@ -57,6 +71,7 @@ impl Registry {
             Change {
                 path,
                 update,
+                grants,
                 if_match,
                 default_host,
                 guard: Arc::clone(&self.0.guard),
@@ -121,6 +136,7 @@ impl Work for Create {
 struct Change {
     path: ServerPath,
     update: Update,
+    grants: Grants,
     if_match: IfMatch,
     default_host: String,
     guard: Arc<AddressGuard>,
@@ -153,10 +169,11 @@ impl Work for Change {
         let definition = validate::definition(body, &context)
             .map_err(Error::Invalid)?
             .definition;
-        addresses::check(&definition, &self.guard)?;
         if definition == existing.definition {
             return Ok((existing, Effect::default()));
         }
+        self.judge(&existing.definition, &definition)?;
+        addresses::check(&definition, &self.guard)?;
         let action = match (existing.definition.enabled, definition.enabled) {
             (false, true) => "server.enable",
             (true, false) => "server.disable",
@@ -177,6 +194,26 @@ impl Work for Change {
         }
         let effect = effect(action, &self.path, Some(&stored));
         Ok((stored, effect))
+    }
+}
+
+impl Change {
+    /// Whether the caller may make each part of the change.
+    fn judge(&self, before: &ServerDefinition, after: &ServerDefinition) -> Result<(), Error> {
+        if before.enabled != after.enabled {
+            self.grants.need(Permission::Toggle, &self.path)?;
+        }
+        let toggled = ServerDefinition {
+            enabled: after.enabled,
+            ..before.clone()
+        };
+        if toggled != *after {
+            self.grants.need(Permission::Modify, &self.path)?;
+        }
+        if after.public && !before.public && !self.grants.is_admin() {
+            return Err(Error::AdminOnly("make a server public"));
+        }
+        Ok(())
     }
 }
 
@@ -230,6 +267,6 @@ fn effect(action: &'static str, path: &ServerPath, stored: Option<&StoredServer>
     Effect {
         audit: vec![(action, subject)],
         servers: vec![(path.clone(), stored.cloned())],
-        revoked: None,
+        ..Effect::default()
     }
 }

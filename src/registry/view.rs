@@ -14,6 +14,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::health::Health;
 use super::info::ServerInfo;
+use super::policy::PolicyOrigin;
 use crate::catalog::Snapshot;
 use crate::catalog::snapshot::Access;
 use crate::domain::ids::{ClusterId, Revision};
@@ -28,6 +29,8 @@ pub(super) struct View {
     pub(super) revision: Revision,
     pub(super) servers: BTreeMap<ServerPath, Arc<Entry>>,
     pub(super) access: Arc<Access>,
+    /// Where the policy in `access` is from.
+    pub(super) policy: PolicyOrigin,
     all: OnceLock<Listing>,
 }
 
@@ -55,12 +58,14 @@ impl View {
         revision: Revision,
         servers: BTreeMap<ServerPath, Arc<Entry>>,
         access: Arc<Access>,
+        policy: PolicyOrigin,
     ) -> Self {
         Self {
             cluster,
             revision,
             servers,
             access,
+            policy,
             all: OnceLock::new(),
         }
     }

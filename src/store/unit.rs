@@ -5,18 +5,23 @@ mod audit;
 mod imports;
 mod keys;
 mod oidc;
+mod policy;
 mod servers;
+mod service_accounts;
 mod sessions;
 mod tokens;
 mod users;
 
 use async_trait::async_trait;
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{Migration, MigrationType};
 
 use super::seal::{Place, SealError, Sealer};
 use super::sql::{Commits, Connection, Value};
 use super::{
     AuditRepository, Bump, Error, ImportRepository, KeyRepository, OidcRepository,
-    ServerRepository, SessionRepository, TokenRepository, Transaction, UserRepository,
+    PolicyRepository, ServerRepository, ServiceAccountRepository, SessionRepository,
+    TokenRepository, Transaction, UserRepository,
 };
 use crate::domain::ids::{ClusterId, Revision};
 use crate::domain::time::Timestamp;
@@ -96,6 +101,14 @@ impl<C: Connection> Transaction for Unit<C> {
         self
     }
 
+    fn policy(&mut self) -> &mut dyn PolicyRepository {
+        self
+    }
+
+    fn service_accounts(&mut self) -> &mut dyn ServiceAccountRepository {
+        self
+    }
+
     fn audit(&mut self) -> &mut dyn AuditRepository {
         self
     }
@@ -170,6 +183,17 @@ pub(super) async fn initialise<C: Connection>(
     Ok(())
 }
 
+/// Migrations by their place in the list, from 1; a place that was released never changes.
+pub(super) fn numbered<const N: usize>(texts: [(&'static str, &'static str); N]) -> Vec<Migration> {
+    (1..)
+        .zip(texts)
+        .map(|(number, (name, sql))| {
+            let sql = sql.into_sql_str();
+            Migration::new(number, name.into(), MigrationType::Simple, sql, false)
+        })
+        .collect()
+}
+
 /// 32 hexadecimal digits that nobody else has.
 pub(super) fn random_id() -> Result<String, Error> {
     let mut bytes = [0_u8; 16];
@@ -218,6 +242,8 @@ impl<C: Connection> Unit<C> {
         }
         ServerRepository::list(self).await?;
         UserRepository::list(self).await?;
+        PolicyRepository::find(self).await?;
+        ServiceAccountRepository::list(self).await?;
         self.verify_keys().await?;
         Ok(Verdict::Sound(found))
     }

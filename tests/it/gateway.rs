@@ -3,17 +3,31 @@
 //! `upstream` and `client` are the two ends; each other module holds one family of claims.
 
 mod admission;
+mod backpressure;
 mod bodies;
-mod client;
+mod cancel;
+pub(crate) mod client;
 mod drain;
+mod frames;
+mod h2_streams;
+mod h2_upstream;
 mod identity;
+mod idle;
+mod large;
+mod legacy;
 mod limits;
+mod origins;
+mod passing;
+mod resume;
 mod routing;
 mod secure;
+mod sessions;
 mod slowness;
+mod smuggling;
 mod streams;
 mod targets;
 mod trouble;
-mod upstream;
+pub(crate) mod upstream;
+mod versions;
 mod websocket;
-mod wire;
+pub(crate) mod wire;

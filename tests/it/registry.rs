@@ -8,4 +8,5 @@ mod feed;
 mod gateway;
 mod import;
 mod oidc;
+mod policy;
 mod servers;

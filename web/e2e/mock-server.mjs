@@ -71,6 +71,7 @@ async function jsonBody(request) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
   const body = Buffer.concat(chunks).toString("utf8");
+  if (request.headers["content-type"]?.includes("yaml")) return body;
   try {
     return body === "" ? undefined : JSON.parse(body);
   } catch {
@@ -84,7 +85,8 @@ function send(response, status, body, headers = {}) {
     ...(body === undefined ? {} : { "Content-Type": "application/json" }),
     ...headers,
   });
-  response.end(body === undefined ? undefined : JSON.stringify(body));
+  const isText = headers["Content-Type"]?.includes("yaml");
+  response.end(body === undefined || isText ? body : JSON.stringify(body));
 }
 
 function refuse(response, error) {

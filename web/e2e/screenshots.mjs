@@ -152,6 +152,15 @@ const SHOTS = [
     },
   },
   {
+    name: "tokens-generate-key",
+    at: "/ui/tokens",
+    async act(page) {
+      await page.getByRole("button", { name: "Generate token" }).click();
+      await page.getByRole("button", { name: "API key" }).click();
+      await page.getByRole("button", { name: "Chosen scopes" }).click();
+    },
+  },
+  {
     name: "tokens-shown",
     at: "/ui/tokens",
     async act(page) {
@@ -168,11 +177,87 @@ const SHOTS = [
       const make = (description, hours) =>
         api("/api/tokens/generate", "POST", { description, expires_in_hours: hours });
       await make("Nightly report", 24);
+      await api("/api/tokens/generate", "POST", { kind: "api_key", description: "Deployments" });
       await make("Cursor on my laptop", 8);
       const [{ id }] = await page.evaluate(() => fetch("/api/tokens").then((answer) => answer.json()));
       await api(`/api/tokens/${id}`, "DELETE");
       await page.reload();
       await page.getByText("Revoked").first().waitFor();
+    },
+  },
+  { name: "access", at: "/ui/access", wait: "Why may somebody", fullPage: true },
+  {
+    name: "access-refused",
+    at: "/ui/access",
+    fullPage: true,
+    async act(page) {
+      await page.getByLabel("User").fill("ada");
+      await page.getByLabel("Server", { exact: true }).fill("/currenttime");
+      await page.getByLabel(/^Tool/).fill("write");
+      await page.getByRole("button", { name: "Explain" }).click();
+      await page.getByText("may not call the tool").waitFor();
+    },
+  },
+  {
+    name: "access-mistakes",
+    at: "/ui/access",
+    async act(page) {
+      await page.getByRole("button", { name: "Edit policy" }).click();
+      const text = page.getByLabel("Policy");
+      await text.fill((await text.inputValue()).replace("- server: currenttime", "- server: 5"));
+      await page.getByRole("button", { name: "Save policy" }).click();
+      await page.getByText("The policy was not saved").waitFor();
+    },
+  },
+  {
+    name: "users",
+    at: "/ui/users",
+    async act(page, api) {
+      const password = "a dozen letters at least";
+      await api("/api/users", "POST", { username: "ada", password, groups: ["developers", "staff"] });
+      await api("/api/users", "POST", { username: "grace.hopper@example.org", password, disabled: true });
+      await page.reload();
+      await page.getByText("grace.hopper").waitFor();
+    },
+  },
+  {
+    name: "users-menu",
+    at: "/ui/users",
+    async act(page) {
+      await page.getByRole("button", { name: "Actions for ada" }).click();
+    },
+  },
+  {
+    name: "users-disable",
+    at: "/ui/users",
+    async act(page) {
+      await page.getByRole("button", { name: "Actions for ada" }).click();
+      await page.getByRole("menuitem", { name: "Disable" }).click();
+    },
+  },
+  {
+    name: "users-add",
+    at: "/ui/users",
+    async act(page) {
+      await page.getByRole("button", { name: "Add user" }).click();
+      await page.getByLabel("User name").fill("ada lovelace");
+      await page.getByLabel("Password", { exact: false }).fill("a dozen letters at least");
+      await page.getByRole("dialog").getByRole("button", { name: "Add user" }).click();
+      await page.getByText("must be a name").waitFor();
+    },
+  },
+  {
+    name: "service-accounts",
+    at: "/ui/users",
+    async act(page, api) {
+      await api("/api/service-accounts", "POST", {
+        name: "nightly-report",
+        description: "Sends the figures at six",
+        scopes: ["mcp-servers-restricted/read"],
+        groups: ["automation"],
+      });
+      await page.getByRole("button", { name: "Service accounts" }).click();
+      await page.getByText("nightly-report").waitFor();
     },
   },
   { name: "api", at: "/ui/api", wait: "/api/servers/{id}" },
@@ -201,6 +286,8 @@ mkdirSync(OUT, { recursive: true });
 for (const theme of ["light", "dark"]) {
   for (const [size, viewport] of Object.entries(SIZES)) {
     mock?.api.tokens.clear();
+    mock?.api.accounts.users.clear();
+    mock?.api.accounts.accounts.clear();
     for (const shot of SHOTS) {
       if ((only.length > 0 && !only.includes(shot.name)) || (shot.narrowOnly && size === "wide")) continue;
       const context = await browser.newContext({

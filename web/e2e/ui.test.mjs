@@ -338,6 +338,58 @@ describe("tokens", () => {
     }));
 });
 
+describe("users", () => {
+  test("adds a user who can sign in until they are disabled, and removes them", () =>
+    signedIn(async (page) => {
+      const { id: name } = fresh("User");
+      const password = "a dozen letters at least";
+      await page.getByRole("link", { name: "Users" }).click();
+      await page.getByRole("button", { name: "Add user" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("User name").fill(name);
+      await dialog.getByLabel("Groups").fill("staff,");
+      await dialog.getByLabel("Password").fill(password);
+      await dialog.getByRole("button", { name: "Add user" }).click();
+      const row = page.locator("main li", { hasText: name });
+      await row.getByText("staff").waitFor();
+      await page.getByRole("button", { name: `Actions for ${name}` }).click();
+      await page.getByRole("menuitem", { name: "Disable" }).click();
+      await page.getByRole("button", { name: "Disable", exact: true }).click();
+      await row.getByText("Disabled").waitFor();
+      if (!mock) {
+        const login = json("POST", { username: name, password });
+        assert.equal((await fetch(`${origin}/api/auth/login`, login)).status, 401);
+      }
+      await page.getByRole("button", { name: `Actions for ${name}` }).click();
+      await page.getByRole("menuitem", { name: "Remove" }).click();
+      await page.getByRole("button", { name: "Remove", exact: true }).click();
+      await row.waitFor({ state: "detached" });
+    }));
+
+  test("makes a service account and an API key for it", () =>
+    signedIn(async (page) => {
+      const { id: name } = fresh("Bot");
+      await page.getByRole("link", { name: "Users" }).click();
+      await page.getByRole("button", { name: "Service accounts" }).click();
+      await page.getByRole("button", { name: "Add service account" }).first().click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("Name").fill(name);
+      await dialog.getByRole("button", { name: "Add service account" }).click();
+      await page.locator("main li", { hasText: name }).waitFor();
+      await page.getByRole("link", { name: "Access tokens" }).click();
+      await page.getByRole("button", { name: "Generate token" }).click();
+      await page.getByRole("button", { name: "API key" }).click();
+      await page.getByLabel("Description").fill(name);
+      await page.getByLabel("For").selectOption(name);
+      await page.getByRole("button", { name: "Generate", exact: true }).click();
+      const key = await page.locator("[data-slot=token]").textContent();
+      assert.match(key, /^mcpk_[0-9a-f]{16}_[0-9a-f]{64}_[0-9a-f]{8}$/);
+      const me = await fetch(`${origin}/api/auth/me`, { headers: { Authorization: `Bearer ${key}` } });
+      assert.equal((await me.json()).username, name);
+      assert.equal((await api("DELETE", `/api/service-accounts/${name}`)).status, 204);
+    }));
+});
+
 describe("every page", () => {
   for (const [theme, viewport] of [
     ["light", { width: 1440, height: 900 }],
@@ -354,6 +406,7 @@ describe("every page", () => {
             `/edit${subject.path}`,
             "/new",
             "/tokens",
+            "/users",
             "/api",
             "/nowhere",
           ]) {
@@ -387,5 +440,31 @@ describe("every page", () => {
       assert.equal(await theme(), "dark");
       await page.reload({ waitUntil: "commit" });
       await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
+    }));
+});
+
+describe("access", () => {
+  test("shows the policy, refuses a mistake and explains a refusal", () =>
+    signedIn(async (page) => {
+      await page.getByRole("link", { name: "Access" }).click();
+      await page.getByRole("heading", { name: "Access" }).waitFor();
+      await page.locator('[data-scope="mcp-registry-admin"]').getByText("Administers the registry").waitFor();
+      await page.getByRole("button", { name: "Edit policy" }).click();
+      const text = page.getByLabel("Policy");
+      await text.fill(`${await text.inputValue()}e2e-mistake:\n- server: 5\n`);
+      const refused = page.waitForResponse((answer) => answer.request().method() === "PUT");
+      await page.getByRole("button", { name: "Save policy" }).click();
+      assert.equal((await refused).status(), 422);
+      await page.getByText("The policy was not saved").waitFor();
+      await page
+        .getByText("must be a server’s path")
+        .or(page.getByText("Must be a server's path"))
+        .first()
+        .waitFor();
+      await page.getByRole("button", { name: "Cancel" }).click();
+      await page.getByLabel("Server", { exact: true }).fill("/nothing-like-this");
+      await page.getByLabel(/^Tool/).fill("write");
+      await page.getByRole("button", { name: "Explain" }).click();
+      await page.getByText("Refused").waitFor();
     }));
 });

@@ -99,7 +99,9 @@ describe("servers", () => {
   });
 
   it("lets somebody without the right only look", async () => {
-    registry.on("GET /api/auth/me", () => json({ ...ME, can_modify_servers: false })).servers(serverInfo());
+    registry
+      .on("GET /api/auth/me", () => json({ ...ME, is_admin: false, can_modify_servers: false }))
+      .servers(serverInfo());
     open("/ui/");
     expect((await row("/currenttime")).getByRole("switch")).toBeDisabled();
     expect(screen.queryByRole("link", { name: "Add server" })).toBe(null);
@@ -229,7 +231,7 @@ describe("tokens", () => {
     await user.selectOptions(screen.getByLabelText("Expires after"), "24");
     await user.click(screen.getByRole("button", { name: "Generate" }));
     expect(await screen.findByText("secret-token")).toBeVisible();
-    expect(registry.writes[0]?.body).toEqual({ description: "laptop", expires_in_hours: 24 });
+    expect(registry.writes[0]?.body).toEqual({ kind: "token", description: "laptop", expires_in_hours: 24 });
     await user.click(screen.getByRole("button", { name: "Done" }));
     await waitFor(() => expect(screen.queryByText("secret-token")).toBe(null));
   });

@@ -57,13 +57,28 @@ const tokens = createRoute({
   component: lazyRouteComponent(() => import("./features/tokens/tokens-page"), "TokensPage"),
 });
 
+const access = createRoute({
+  getParentRoute: () => app,
+  path: "/access",
+  component: lazyRouteComponent(() => import("./features/access/access-page"), "AccessPage"),
+});
+
+const users = createRoute({
+  getParentRoute: () => app,
+  path: "/users",
+  component: lazyRouteComponent(() => import("./features/users/users-page"), "UsersPage"),
+});
+
 const api = createRoute({
   getParentRoute: () => app,
   path: "/api",
   component: lazyRouteComponent(() => import("./features/api-docs/api-page"), "ApiPage"),
 });
 
-const routeTree = root.addChildren([login, app.addChildren([servers, server, add, edit, tokens, api])]);
+const routeTree = root.addChildren([
+  login,
+  app.addChildren([servers, server, add, edit, tokens, users, access, api]),
+]);
 
 export function createAppRouter(history?: RouterHistory) {
   return createRouter({

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::pool::{Pool, Sender};
@@ -17,21 +18,46 @@ const READ_BUFFER: usize = 64 * 1024;
 /// Bytes of an answer's head.
 const HEAD_BYTES: u32 = 64 * 1024;
 
+/// A new connection to a plain `http://` origin, nothing said on it yet.
+pub(super) async fn tcp(pool: &Pool, origin: &Origin) -> Result<TcpStream, Reason> {
+    match &origin.peer {
+        Peer::Network { host, port, .. } => dial(pool, host, *port).await,
+        // The registry in this process has no address.
+        Peer::Local(_) => Err(Reason::UpstreamConnect),
+    }
+}
+
+async fn dial(pool: &Pool, host: &str, port: u16) -> Result<TcpStream, Reason> {
+    pool.dialer
+        .connect(host, port, pool.limits.connect)
+        .await
+        .map_err(|error| refusal(host, port, &error))
+}
+
+/// What a connection may speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// Whatever both sides like best.
+    Any,
+    /// HTTP/1.1 only.
+    Http1,
+}
+
 /// A new connection, its driver running on this worker.
-pub(super) async fn connect(pool: &Arc<Pool>, origin: &Arc<Origin>) -> Result<Sender, Reason> {
+pub(super) async fn connect(
+    pool: &Arc<Pool>,
+    origin: &Arc<Origin>,
+    protocol: Protocol,
+) -> Result<Sender, Reason> {
     match &origin.peer {
         Peer::Local(peer) => h1(pool, peer.connect()).await,
         Peer::Network { host, port, tls } => {
             let deadline = Instant::now() + pool.limits.connect;
-            let stream = pool
-                .dialer
-                .connect(host, *port, pool.limits.connect)
-                .await
-                .map_err(|error| refusal(host, *port, &error))?;
+            let stream = dial(pool, host, *port).await?;
             match tls {
                 None => h1(pool, stream).await,
                 Some(tls) => {
-                    let secured = timeout_at(deadline, handshake(tls, stream))
+                    let secured = timeout_at(deadline, handshake(tls, stream, protocol))
                         .await
                         .map_err(|_| Reason::UpstreamConnectTimeout)?
                         .map_err(|error| {
@@ -51,9 +77,14 @@ pub(super) async fn connect(pool: &Arc<Pool>, origin: &Arc<Origin>) -> Result<Se
 
 async fn handshake(
     tls: &PeerTls,
-    stream: tokio::net::TcpStream,
-) -> std::io::Result<tokio_rustls::client::TlsStream<tokio::net::TcpStream>> {
-    tokio_rustls::TlsConnector::from(Arc::clone(&tls.config))
+    stream: TcpStream,
+    protocol: Protocol,
+) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    let mut config = Arc::clone(&tls.config);
+    if protocol == Protocol::Http1 {
+        Arc::make_mut(&mut config).alpn_protocols = vec![b"http/1.1".to_vec()];
+    }
+    tokio_rustls::TlsConnector::from(config)
         .connect(tls.name.clone(), stream)
         .await
 }

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::super::body::RequestBody;
 use super::super::origin::OriginId;
+use super::direct::Wire;
 use crate::net::dial::Dialer;
 
 /// Limits of a pool.
@@ -39,6 +40,7 @@ pub struct Pool {
 #[derive(Debug, Default)]
 struct Slot {
     idle: Vec<Idle>,
+    wires: Vec<IdleWire>,
     shared: Option<Shared>,
 }
 
@@ -46,6 +48,12 @@ struct Slot {
 struct Shared {
     sender: http2::SendRequest<RequestBody>,
     used: Instant,
+}
+
+#[derive(Debug)]
+struct IdleWire {
+    wire: Wire,
+    since: Instant,
 }
 
 #[derive(Debug)]
@@ -89,6 +97,30 @@ impl Pool {
         None
     }
 
+    /// A kept connection without hyper on it that was open when last looked at.
+    pub(super) fn take_wire(&self, origin: OriginId) -> Option<Wire> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = slots.get_mut(&origin)?;
+        while let Some(mut idle) = slot.wires.pop() {
+            if idle.wire.is_idle() {
+                return Some(idle.wire);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection for the next exchange.
+    pub(super) fn keep_wire(&self, origin: OriginId, wire: Wire) {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = slots.entry(origin).or_default();
+        if slot.wires.len() < self.limits.idle_per_origin {
+            slot.wires.push(IdleWire {
+                wire,
+                since: Instant::now(),
+            });
+        }
+    }
+
     /// Shares an HTTP/2 connection with the requests to come.
     pub(super) fn share(&self, origin: OriginId, sender: http2::SendRequest<RequestBody>) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,12 +151,15 @@ impl Pool {
             slot.idle.retain(|idle| {
                 !idle.sender.is_closed() && now.duration_since(idle.since) < self.limits.keep_alive
             });
+            slot.wires.retain_mut(|idle| {
+                now.duration_since(idle.since) < self.limits.keep_alive && idle.wire.is_idle()
+            });
             // Exchanges in progress hold the connection themselves.
             slot.shared = slot.shared.take().filter(|shared| {
                 !shared.sender.is_closed()
                     && now.duration_since(shared.used) < self.limits.keep_alive
             });
-            !slot.idle.is_empty() || slot.shared.is_some()
+            !slot.idle.is_empty() || !slot.wires.is_empty() || slot.shared.is_some()
         });
     }
 }

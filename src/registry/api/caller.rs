@@ -2,8 +2,16 @@
 //!
 //! Order of credentials: session cookie (one that does not count falls through), `X-Authorization`,
 //! `Authorization`; a bad bearer token is 401. A cookie alone never changes anything: the request
-//! must come from our own page, or carry the session's CSRF token.
+//! must come from our own page, or carry the session's CSRF token. Who shows nothing is a caller
+//! only where the policy lets `anonymous` list servers.
+//!
+//! [`declared`] turns the extractors of a handler into the policy that the API's description shows,
+//! [`server`] are those for what an address names.
 
+pub(super) mod declared;
+pub(super) mod server;
+
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -13,14 +21,19 @@ use axum::http::{Method, StatusCode};
 
 use super::super::Registry;
 use super::super::change::Actor;
+use super::super::policy::Grants;
 use super::super::sessions::Session;
 use crate::auth::verify::Rejection;
+use crate::domain::policy::{self, Permission};
 use crate::domain::principal::Principal;
 use crate::domain::secret::Secret;
 use crate::http::edge::bearer;
 use crate::http::{Edge, Problem, cookie};
 
-/// Anybody with a credential: a user or a gateway.
+/// Whoever asks: the operation does not look.
+pub(super) struct Anybody;
+
+/// Anybody who may read: a user, a gateway, or who shows nothing where the policy opens something.
 pub(super) enum Caller {
     /// A person or a program of theirs.
     User(User),
@@ -49,41 +62,43 @@ impl User {
             request_id: self.edge.request_id.to_string(),
         }
     }
+
+    /// What they may do, by the policy in force.
+    pub(super) fn grants(&self, registry: &Registry) -> Grants {
+        let policy = registry.view().access.policy.clone();
+        Grants::new(policy, Arc::clone(&self.principal))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Anybody {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self)
+    }
 }
 
 impl FromRequestParts<Registry> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, registry: &Registry) -> Result<Self, Problem> {
-        let edge = edge(parts);
-        let cross_site = match session_of(&parts.headers, &edge, registry).await? {
-            Some(session) if proves_own_page(&parts.method, &parts.headers, &edge, &session) => {
-                let principal = Arc::clone(&session.principal);
-                return Ok(Self::User(User {
-                    principal,
-                    session: Some(session),
-                    edge,
-                }));
+        match shown(parts, registry).await? {
+            Shown::User(user) => Ok(Self::User(user)),
+            Shown::Gateway => Ok(Self::Gateway),
+            Shown::OtherSite => Err(other_site()),
+            Shown::Nothing => {
+                let anonymous = policy::anonymous();
+                let policy = &registry.view().access.policy;
+                if !policy.permits_some(&anonymous, Permission::List) {
+                    return Err(nothing_shown());
+                }
+                Ok(Self::User(User {
+                    principal: Arc::new(anonymous),
+                    session: None,
+                    edge: edge(parts),
+                }))
             }
-            Some(_) => true,
-            None => false,
-        };
-        let Some(token) = shown_token(&parts.headers)? else {
-            return Err(if cross_site {
-                Problem::forbidden("send the X-CSRF-Token of GET /api/auth/me, or a bearer token")
-            } else {
-                Problem::unauthorized("log in, or send a bearer token")
-            });
-        };
-        if registry.0.gateway_tokens.contains(token) {
-            return Ok(Self::Gateway);
         }
-        let principal = registry.verify(token).await.map_err(refused)?;
-        Ok(Self::User(User {
-            principal,
-            session: None,
-            edge,
-        }))
     }
 }
 
@@ -91,11 +106,66 @@ impl FromRequestParts<Registry> for User {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, registry: &Registry) -> Result<Self, Problem> {
-        match Caller::from_request_parts(parts, registry).await? {
-            Caller::User(user) => Ok(user),
-            Caller::Gateway => Err(Problem::forbidden("a gateway's token does not open this")),
+        match shown(parts, registry).await? {
+            Shown::User(user) => Ok(user),
+            Shown::Gateway => Err(not_for_gateways()),
+            Shown::OtherSite => Err(other_site()),
+            Shown::Nothing => Err(nothing_shown()),
         }
     }
+}
+
+/// What a request shows of its caller.
+enum Shown {
+    User(User),
+    Gateway,
+    /// A session, from a page that may not be ours.
+    OtherSite,
+    Nothing,
+}
+
+async fn shown(parts: &Parts, registry: &Registry) -> Result<Shown, Problem> {
+    let edge = edge(parts);
+    let other_site = match session_of(&parts.headers, &edge, registry).await? {
+        Some(session) if proves_own_page(&parts.method, &parts.headers, &edge, &session) => {
+            let principal = Arc::clone(&session.principal);
+            return Ok(Shown::User(User {
+                principal,
+                session: Some(session),
+                edge,
+            }));
+        }
+        Some(_) => true,
+        None => false,
+    };
+    let Some(token) = shown_token(&parts.headers)? else {
+        return Ok(if other_site {
+            Shown::OtherSite
+        } else {
+            Shown::Nothing
+        });
+    };
+    if registry.0.gateway_tokens.contains(token) {
+        return Ok(Shown::Gateway);
+    }
+    let principal = registry.verify(token).await.map_err(refused)?;
+    Ok(Shown::User(User {
+        principal,
+        session: None,
+        edge,
+    }))
+}
+
+fn nothing_shown() -> Problem {
+    Problem::unauthorized("log in, or send a bearer token")
+}
+
+fn other_site() -> Problem {
+    Problem::forbidden("send the X-CSRF-Token of GET /api/auth/me, or a bearer token")
+}
+
+fn not_for_gateways() -> Problem {
+    Problem::forbidden("a gateway's token does not open this")
 }
 
 impl FromRequestParts<Registry> for Admin {

@@ -15,15 +15,24 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let text = error.to_string();
         match error {
-            Error::NoServer(_) | Error::NoToken => Self::not_found(text),
+            Error::NoServer(_)
+            | Error::NoToken
+            | Error::NoUser(_)
+            | Error::NoServiceAccount(_)
+            | Error::Stranger(_) => Self::not_found(text),
+            Error::NameTaken(_) | Error::LocalAdmin(_) | Error::Disabled(_) => {
+                Self::new(StatusCode::CONFLICT).detail(text)
+            }
             Error::Exists(_) => Self::new(StatusCode::CONFLICT)
                 .detail(format!("{text}; change it with PUT or PATCH")),
-            Error::Stale(_) => Self::new(StatusCode::PRECONDITION_FAILED)
+            Error::Stale(_) | Error::StalePolicy => Self::new(StatusCode::PRECONDITION_FAILED)
                 .detail(format!("{text}; read it again and repeat the change")),
             Error::Invalid(errors) => Self::validation(errors),
-            Error::Scope(_) => Self::forbidden(text),
+            Error::Scope(_) | Error::NotPermitted(..) | Error::AdminOnly(_) => {
+                Self::forbidden(text)
+            }
             Error::TooManyTokens(_) => Self::later(StatusCode::TOO_MANY_REQUESTS, 600, text),
-            Error::Login => Self::unauthorized(text),
+            Error::Login | Error::Ended => Self::unauthorized(text),
             Error::TooManyLogins(seconds) => {
                 Self::later(StatusCode::TOO_MANY_REQUESTS, seconds, text)
             }

@@ -10,10 +10,22 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::Registry;
+use super::caller::declared::declare;
 use super::system::description::{Description, description};
-use super::{auth, gateway, openapi, servers, system, tokens};
+use super::{
+    auth, explain, gateway, openapi, policy, servers, service_accounts, system, tokens, users,
+};
 use crate::http::host::HostRules;
 use crate::http::{Guard, Problem, edge};
+
+/// A handler as route and description, with the policy that its arguments hold callers to.
+macro_rules! operation {
+    ($handler:path) => {{
+        let mut routes = routes!($handler);
+        declare(&mut routes.1, &$handler);
+        routes
+    }};
+}
 
 /// The registry's HTTP service: the API, and the pages of `ui` (which has no fallback), behind one
 /// edge. The listener puts a [`crate::http::Peer`] into each request's extensions.
@@ -50,36 +62,48 @@ pub fn router(registry: &Registry, ui: Router) -> Router {
 /// The operations that the description tells of.
 pub(super) fn operations() -> OpenApiRouter<Registry> {
     OpenApiRouter::with_openapi(openapi::base())
-        .routes(routes!(servers::list::list, servers::create::create))
-        .routes(routes!(
-            servers::read::read,
-            servers::replace::replace,
-            servers::patch::patch,
-            servers::remove::remove
-        ))
-        .routes(routes!(auth::login::login))
-        .routes(routes!(auth::logout::logout))
-        .routes(routes!(auth::me::me))
-        .routes(routes!(auth::providers::providers))
-        .routes(routes!(auth::oidc::login::login))
-        .routes(routes!(auth::oidc::callback::callback))
-        .routes(routes!(auth::oidc::logout::logout))
-        .routes(routes!(auth::oidc::backchannel::backchannel))
-        .routes(routes!(tokens::list::list))
-        .routes(routes!(tokens::generate::generate))
-        .routes(routes!(tokens::revoke::revoke))
+        .routes(operation!(servers::list::list))
+        .routes(operation!(servers::create::create))
+        .routes(operation!(servers::read::read))
+        .routes(operation!(servers::replace::replace))
+        .routes(operation!(servers::patch::patch))
+        .routes(operation!(servers::remove::remove))
+        .routes(operation!(auth::login::login))
+        .routes(operation!(auth::logout::logout))
+        .routes(operation!(auth::me::me))
+        .routes(operation!(auth::providers::providers))
+        .routes(operation!(auth::oidc::login::login))
+        .routes(operation!(auth::oidc::callback::callback))
+        .routes(operation!(auth::oidc::logout::logout))
+        .routes(operation!(auth::oidc::backchannel::backchannel))
+        .routes(operation!(tokens::list::list))
+        .routes(operation!(tokens::generate::generate))
+        .routes(operation!(tokens::revoke::revoke))
+        .routes(operation!(policy::read::read))
+        .routes(operation!(policy::replace::replace))
+        .routes(operation!(explain::explain))
+        .routes(operation!(users::list::list))
+        .routes(operation!(users::create::create))
+        .routes(operation!(users::read::read))
+        .routes(operation!(users::patch::patch))
+        .routes(operation!(users::remove::remove))
+        .routes(operation!(service_accounts::list::list))
+        .routes(operation!(service_accounts::create::create))
+        .routes(operation!(service_accounts::read::read))
+        .routes(operation!(service_accounts::patch::patch))
+        .routes(operation!(service_accounts::remove::remove))
         .merge(watch())
-        .routes(routes!(gateway::report::report))
-        .routes(routes!(gateway::events::events))
-        .routes(routes!(gateway::list::list))
-        .routes(routes!(system::health::health))
-        .routes(routes!(system::config::config))
+        .routes(operation!(gateway::report::report))
+        .routes(operation!(gateway::events::events))
+        .routes(operation!(gateway::list::list))
+        .routes(operation!(system::health::health))
+        .routes(operation!(system::config::config))
 }
 
 /// Compressed: each line is flushed as soon as the next one is not there yet.
 fn watch() -> OpenApiRouter<Registry> {
     OpenApiRouter::new()
-        .routes(routes!(gateway::watch::watch))
+        .routes(operation!(gateway::watch::watch))
         .layer(CompressionLayer::new().gzip(true))
 }
 

@@ -1,11 +1,14 @@
 //! What each repository keeps and how it refuses.
 
-use super::fixture::{Fixture, NOW, UPSTREAM_SECRET, path, server, token};
+use super::fixture::{Fixture, NOW, UPSTREAM_SECRET, owner, path, server, token};
+use crate::domain::api_key::KeyHash;
 use crate::domain::ids::TokenId;
+use crate::domain::policy::{Policy, Rules, ScopeRules};
 use crate::domain::secret::Secret;
 use crate::store::{
-    AuditEntry, Bump, Error, ImportedFile, Store, StoredIdentity, StoredIssuer, StoredLogout,
-    StoredServer, StoredSession, StoredUser,
+    AuditEntry, Bump, Ends, Error, ImportedFile, Owner, Store, StoredIdentity, StoredIssuer,
+    StoredLogout, StoredPolicy, StoredServer, StoredServiceAccount, StoredSession, StoredToken,
+    StoredUser,
 };
 
 super::on_each_database!(
@@ -15,10 +18,15 @@ super::on_each_database!(
     servers_are_listed_by_the_bytes_of_their_path,
     a_removed_server_is_gone_and_its_path_is_free,
     tokens_are_counted_revoked_and_forgotten,
+    keys_that_count_are_listed_and_end_with_their_owner,
+    owners_of_one_name_at_two_providers_are_two,
+    sessions_of_a_user_end_but_for_one,
+    service_accounts_are_added_replaced_and_removed,
     sessions_are_touched_ended_and_purged,
     the_first_key_of_a_name_holds,
     a_file_is_noted_once_with_its_last_content,
-    users_are_added_and_replaced,
+    users_are_added_replaced_and_removed,
+    the_policy_is_replaced_only_from_the_version_that_was_read,
     an_issuer_is_kept_as_it_was_last_seen,
     sessions_of_a_provider_end_by_their_name_there_or_by_user,
     logouts_and_what_is_used_once_are_remembered_while_they_matter,
@@ -144,22 +152,22 @@ async fn tokens_are_counted_revoked_and_forgotten(fixture: &Fixture) {
     assert!(matches!(tokens.insert(&old).await, Err(Error::Exists)));
     assert_eq!(tokens.find(&new.id).await.unwrap().as_ref(), Some(&new));
     assert_eq!(
-        tokens.list(Some("ada")).await.unwrap(),
+        tokens.list(Some(&owner("ada"))).await.unwrap(),
         [new.clone(), old.clone()]
     );
     assert_eq!(
         tokens.list(None).await.unwrap(),
         [new.clone(), foreign, old.clone()]
     );
-    assert_eq!(tokens.count_since("ada", NOW).await.unwrap(), 2);
+    assert_eq!(tokens.count_since(&owner("ada"), NOW).await.unwrap(), 2);
     assert_eq!(
         tokens
-            .count_since("ada", NOW.plus_seconds(1))
+            .count_since(&owner("ada"), NOW.plus_seconds(1))
             .await
             .unwrap(),
         1
     );
-    assert_eq!(tokens.count_since("nobody", NOW).await.unwrap(), 0);
+    assert_eq!(tokens.count_since(&owner("nobody"), NOW).await.unwrap(), 0);
 
     let at = NOW.plus_seconds(90);
     assert!(tokens.revoke(&new.id, at).await.unwrap());
@@ -178,6 +186,124 @@ async fn tokens_are_counted_revoked_and_forgotten(fixture: &Fixture) {
     assert_eq!(tokens.purge(new.expires_at).await.unwrap(), 2);
     assert_eq!(tokens.find(&old.id).await.unwrap(), None);
     assert_eq!(tokens.list(None).await.unwrap().len(), 1);
+}
+
+async fn keys_that_count_are_listed_and_end_with_their_owner(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let key = |id: &str, byte: u8, inherits| StoredToken {
+        key_hash: Some(KeyHash([byte; 32])),
+        inherits,
+        ..token(id, "ada", NOW)
+    };
+    let (inherits, narrow) = (key("k1", 1, true), key("k2", 2, false));
+    let ended = StoredToken {
+        expires_at: NOW,
+        ..key("k3", 3, true)
+    };
+    let mut transaction = store.begin().await.unwrap();
+    let tokens = transaction.tokens();
+    for token in [&inherits, &narrow, &ended, &token("t", "ada", NOW)] {
+        tokens.insert(token).await.unwrap();
+    }
+    tokens.insert(&token("other", "grace", NOW)).await.unwrap();
+    assert_eq!(
+        tokens.api_keys(NOW).await.unwrap(),
+        [inherits.clone(), narrow.clone()]
+    );
+    let ada = owner("ada");
+    assert_eq!(tokens.revoke_of(&ada, Ends::Fixed, NOW).await.unwrap(), 2);
+    assert_eq!(tokens.api_keys(NOW).await.unwrap(), [inherits]);
+    assert_eq!(tokens.revoke_of(&ada, Ends::All, NOW).await.unwrap(), 1);
+    assert_eq!(tokens.revoke_of(&ada, Ends::All, NOW).await.unwrap(), 0);
+    assert_eq!(tokens.api_keys(NOW).await.unwrap(), []);
+    let revoked = tokens.revoked(NOW).await.unwrap();
+    let ids: Vec<_> = revoked.iter().map(|(id, _)| &*id.0).collect();
+    assert_eq!(ids, ["t"], "keys are listed where they count");
+}
+
+async fn owners_of_one_name_at_two_providers_are_two(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let foreign = Owner {
+        provider: "keycloak".to_owned(),
+        ..owner("ada")
+    };
+    let theirs = StoredToken {
+        owner: foreign.clone(),
+        ..token("theirs", "ada", NOW)
+    };
+    let ours = token("ours", "ada", NOW);
+    let mut transaction = store.begin().await.unwrap();
+    let tokens = transaction.tokens();
+    tokens.insert(&theirs).await.unwrap();
+    tokens.insert(&ours).await.unwrap();
+    assert_eq!(tokens.list(Some(&foreign)).await.unwrap(), [theirs]);
+    assert_eq!(
+        tokens.list(Some(&owner("ada"))).await.unwrap(),
+        [ours.clone()]
+    );
+    assert_eq!(tokens.count_since(&foreign, NOW).await.unwrap(), 1);
+    assert_eq!(tokens.revoke_of(&foreign, Ends::All, NOW).await.unwrap(), 1);
+    assert_eq!(tokens.find(&ours.id).await.unwrap(), Some(ours));
+}
+
+async fn sessions_of_a_user_end_but_for_one(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let session = |number: u8, username: &str, provider: &str| StoredSession {
+        id_hash: [number; 32],
+        username: username.to_owned(),
+        provider: provider.to_owned(),
+        created_at: NOW,
+        seen_at: NOW,
+    };
+    let mut transaction = store.begin().await.unwrap();
+    let sessions = transaction.sessions();
+    for (number, username, provider) in [
+        (1, "ada", "local"),
+        (2, "ada", "local"),
+        (3, "ada", "keycloak"),
+        (4, "grace", "local"),
+    ] {
+        sessions
+            .insert(&session(number, username, provider))
+            .await
+            .unwrap();
+    }
+    let keep = Some(&[2; 32]);
+    assert_eq!(sessions.remove_of("ada", "local", keep).await.unwrap(), 1);
+    assert_eq!(sessions.find(&[1; 32]).await.unwrap(), None);
+    assert_eq!(sessions.remove_of("ada", "local", None).await.unwrap(), 1);
+    for number in [3, 4] {
+        assert!(sessions.find(&[number; 32]).await.unwrap().is_some());
+    }
+}
+
+async fn service_accounts_are_added_replaced_and_removed(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let account = |name: &str, disabled| StoredServiceAccount {
+        name: name.to_owned(),
+        description: "deploys".to_owned(),
+        groups: vec!["ci".to_owned()],
+        scopes: vec!["read".to_owned(), "write".to_owned()],
+        disabled,
+        created_at: NOW,
+        updated_at: NOW.plus_seconds(1),
+    };
+    let mut transaction = store.begin().await.unwrap();
+    let accounts = transaction.service_accounts();
+    for (name, disabled) in [("deploy", false), ("backup", false), ("deploy", true)] {
+        accounts.upsert(&account(name, disabled)).await.unwrap();
+    }
+    assert_eq!(
+        accounts.list().await.unwrap(),
+        [account("backup", false), account("deploy", true)]
+    );
+    assert!(accounts.remove("backup").await.unwrap());
+    assert!(!accounts.remove("backup").await.unwrap());
+    assert_eq!(accounts.find("backup").await.unwrap(), None);
+    assert_eq!(
+        accounts.find("deploy").await.unwrap(),
+        Some(account("deploy", true))
+    );
 }
 
 async fn sessions_are_touched_ended_and_purged(fixture: &Fixture) {
@@ -257,7 +383,7 @@ async fn a_file_is_noted_once_with_its_last_content(fixture: &Fixture) {
     assert_eq!(listed, [file("a.json", 2), file("b.json", 3)]);
 }
 
-async fn users_are_added_and_replaced(fixture: &Fixture) {
+async fn users_are_added_replaced_and_removed(fixture: &Fixture) {
     let store = fixture.open().await;
     let user = |name: &str, hash: &str, disabled| StoredUser {
         username: name.to_owned(),
@@ -287,6 +413,43 @@ async fn users_are_added_and_replaced(fixture: &Fixture) {
         users.list().await.unwrap(),
         [user("ada", "$argon2id$2", false), admin]
     );
+    assert!(users.remove("ada").await.unwrap());
+    assert!(!users.remove("ada").await.unwrap());
+    assert_eq!(users.find("ada").await.unwrap(), None);
+}
+
+async fn the_policy_is_replaced_only_from_the_version_that_was_read(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let written = |version: u64, scope: &str| {
+        let mut rules = Rules::default();
+        rules.scopes.insert(scope.to_owned(), ScopeRules::default());
+        let groups = rules.groups.entry("héllo \"quoted\"".to_owned());
+        groups.or_default().insert(scope.to_owned());
+        StoredPolicy {
+            policy: Policy::new(rules),
+            version,
+            updated_at: NOW,
+            updated_by: "ada".to_owned(),
+        }
+    };
+    let mut transaction = store.begin().await.unwrap();
+    assert_eq!(transaction.policy().find().await.unwrap(), None);
+    for version in [0, 2] {
+        let late = transaction.policy().keep(&written(version, "a")).await;
+        assert!(matches!(late, Err(Error::Stale)), "{version}: {late:?}");
+    }
+    transaction.policy().keep(&written(1, "a")).await.unwrap();
+    transaction.commit(Bump::Yes).await.unwrap();
+
+    let mut transaction = store.begin().await.unwrap();
+    for version in [1, 3] {
+        let late = transaction.policy().keep(&written(version, "b")).await;
+        assert!(matches!(late, Err(Error::Stale)), "{version}: {late:?}");
+    }
+    transaction.policy().keep(&written(2, "b")).await.unwrap();
+    transaction.commit(Bump::Yes).await.unwrap();
+    let found = store.read().await.unwrap().policy().find().await.unwrap();
+    assert_eq!(found, Some(written(2, "b")));
 }
 
 async fn the_audit_lists_the_newest_first(fixture: &Fixture) {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::Executor as _;
+use sqlx::migrate::{MigrateError, Migration, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{Executor as _, SqlSafeStr as _};
 
 use super::Channel;
 use super::connection::{Work, classify};
@@ -144,17 +144,12 @@ pub(super) async fn migrate(
 }
 
 pub(super) fn migrations() -> Vec<Migration> {
-    let all = [
+    unit::numbered([
         ("initial", include_str!("migrations/0001_initial.sql")),
-        ("oidc", include_str!("migrations/0002_oidc.sql")),
-    ];
-    (1..)
-        .zip(all)
-        .map(|(version, (name, sql))| {
-            let (name, sql) = (name.into(), sql.into_sql_str());
-            Migration::new(version, name, MigrationType::Simple, sql, false)
-        })
-        .collect()
+        ("accounts", include_str!("migrations/0002_accounts.sql")),
+        ("policy", include_str!("migrations/0003_policy.sql")),
+        ("oidc", include_str!("migrations/0004_oidc.sql")),
+    ])
 }
 
 /// A replica that hangs must not hold up the others for ever, and an answer means that it is on

@@ -430,8 +430,11 @@ async fn schemas_that_are_newer_or_half_made_are_refused() {
     add(&store, "/s").await.unwrap();
     let with = |sql: &'static str| {
         let kind = MigrationType::Simple;
-        let second = Migration::new(3, "second".into(), kind, sql.into_sql_str(), false);
-        migrations().into_iter().chain([second]).collect::<Vec<_>>()
+        let mut all = migrations();
+        let number = all.iter().map(|one| one.version).max().unwrap() + 1;
+        let next = Migration::new(number, "next".into(), kind, sql.into_sql_str(), false);
+        all.push(next);
+        all
     };
     let mut connection = store.pool.acquire().await.unwrap().detach();
     let broken = with("CREATE TABLE later (a INT); INSERT INTO nowhere VALUES (1)");

@@ -6,9 +6,9 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, Migrator};
 use sqlx::sqlite::{SqliteConnection, SqliteJournalMode};
-use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio_util::task::TaskTracker;
 
 use super::connection::{CORRUPT, Home, IOERR, NOTADB, Work, classify, primary_code};
@@ -191,17 +191,12 @@ async fn run(
 }
 
 pub(super) fn migrations() -> Vec<Migration> {
-    let all = [
+    unit::numbered([
         ("initial", include_str!("migrations/0001_initial.sql")),
-        ("oidc", include_str!("migrations/0002_oidc.sql")),
-    ];
-    (1..)
-        .zip(all)
-        .map(|(version, (name, sql))| {
-            let (name, sql) = (name.into(), sql.into_sql_str());
-            Migration::new(version, name, MigrationType::Simple, sql, false)
-        })
-        .collect()
+        ("accounts", include_str!("migrations/0002_accounts.sql")),
+        ("policy", include_str!("migrations/0003_policy.sql")),
+        ("oidc", include_str!("migrations/0004_oidc.sql")),
+    ])
 }
 
 /// Reads everything that must be readable, and compares with what was acknowledged.

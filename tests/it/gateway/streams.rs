@@ -9,7 +9,7 @@ use super::client::{Client, H2, JSON, LIST, ask};
 use super::upstream::{EVENTS, Upstream, chunk, json};
 use super::wire::soon;
 use crate::support::front::{Front, NOW, Server, Setup, millis, revoke};
-use mcp::domain::policy::ADMIN_SCOPE;
+use mcp::domain::policy::{ADMIN_SCOPE, Policy};
 
 /// What a test tells a [`told_upstream`] to send next; dropping the sender ends the stream.
 type Tell = mpsc::Sender<Vec<u8>>;
@@ -292,7 +292,9 @@ async fn streams_close_when_their_scope_is_taken_away() {
     let mut closing = open(&front, &bearer(&front), "GET", "").await;
     let _closing = soon(opened.recv()).await.unwrap();
     front.apply_with([server], |access| {
-        access.policy.scopes.remove(ADMIN_SCOPE);
+        let mut rules = access.policy.rules().clone();
+        rules.scopes.remove(ADMIN_SCOPE);
+        access.policy = Policy::new(rules);
     });
     ended(&mut closing).await;
 }

@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use super::call::{Call, Reply};
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const USER_PASSWORD: &str = "a dozen letters at least";
 pub(crate) const GATEWAY_TOKEN: &str = "gateway-token-of-at-least-128-bit";
 pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
 
@@ -74,6 +75,7 @@ pub(crate) struct Builder {
     folder: Arc<TempDir>,
     clock: Clock,
     settings: Settings,
+    sinks: Vec<Arc<dyn SnapshotSink>>,
 }
 
 impl TestApp {
@@ -89,6 +91,7 @@ impl TestApp {
             folder,
             clock: Clock::manual(NOW),
             settings,
+            sinks: Vec::new(),
         }
     }
 
@@ -102,6 +105,7 @@ impl TestApp {
             folder: Arc::clone(&self.folder),
             clock: self.clock.clone(),
             settings,
+            sinks: Vec::new(),
         };
         drop(self);
         builder.start().await
@@ -117,9 +121,14 @@ impl TestApp {
 
     /// A session of the admin, with its CSRF token.
     pub(crate) async fn login(&self) -> Session {
+        self.login_as("admin", PASSWORD).await
+    }
+
+    /// A session of this user.
+    pub(crate) async fn login_as(&self, username: &str, password: &str) -> Session {
         let reply = self
             .call(Method::POST, "/api/auth/login")
-            .json(&json!({"username": "admin", "password": PASSWORD}))
+            .json(&json!({"username": username, "password": password}))
             .send()
             .await;
         assert_eq!(reply.status, 200, "{reply:?}");
@@ -143,6 +152,12 @@ impl TestApp {
             .to_owned()
     }
 
+    /// A token with these scopes of the policy and no other right.
+    pub(crate) async fn token_with(&self, scopes: &[&str]) -> String {
+        let made = self.new_token(json!({"requested_scopes": scopes})).await;
+        made["tokens"]["access_token"].as_str().unwrap().to_owned()
+    }
+
     pub(crate) async fn new_token(&self, body: Value) -> Value {
         let session = self.login().await;
         let reply = self
@@ -153,6 +168,30 @@ impl TestApp {
             .await;
         assert_eq!(reply.status, 200, "{reply:?}");
         reply.json()
+    }
+
+    /// A user with [`USER_PASSWORD`], and a session of theirs.
+    pub(crate) async fn user(&self, username: &str, groups: &[&str]) -> Session {
+        let body = json!({"username": username, "password": USER_PASSWORD, "groups": groups});
+        let made = self.admin(Method::POST, "/api/users", &body).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        self.login_as(username, USER_PASSWORD).await
+    }
+
+    /// A call with a fresh session of the admin.
+    pub(crate) async fn admin(&self, method: Method, target: &str, body: &Value) -> Reply {
+        let session = self.login().await;
+        self.call(method, target)
+            .session(&session)
+            .json(body)
+            .send()
+            .await
+    }
+
+    /// The status of a look at oneself with this token.
+    pub(crate) async fn me(&self, token: &str) -> u16 {
+        let reply = self.get("/api/auth/me").bearer(token).send().await;
+        reply.status.as_u16()
     }
 
     /// The audit log, newest first.
@@ -193,9 +232,21 @@ impl Builder {
         self
     }
 
+    /// Something in this process that follows it.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn followed_by(mut self, sink: Arc<dyn SnapshotSink>) -> Self {
+        self.sinks.push(sink);
+        self
+    }
+
     /// A file among the definitions.
     pub(crate) fn file(self, name: &str, content: &str) -> Self {
-        let path = self.folder.path().join("servers").join(name);
+        self.data_file(&format!("servers/{name}"), content)
+    }
+
+    /// A file in the data directory.
+    pub(crate) fn data_file(self, name: &str, content: &str) -> Self {
+        let path = self.folder.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
         self
@@ -215,9 +266,9 @@ impl Builder {
             .await
             .unwrap();
         let applied = Arc::new(Applied::default());
-        let publisher = Arc::new(Publisher::new(vec![
-            Arc::clone(&applied) as Arc<dyn SnapshotSink>
-        ]));
+        let mut sinks = self.sinks;
+        sinks.push(Arc::clone(&applied) as Arc<dyn SnapshotSink>);
+        let publisher = Arc::new(Publisher::new(sinks));
         let stop = CancellationToken::new();
         let parts = Parts {
             store: Arc::clone(&store),

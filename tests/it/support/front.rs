@@ -25,7 +25,7 @@ use mcp::config::{GatewayConfig, HttpConfig};
 use mcp::domain::endpoint::{Endpoints, UpstreamUrl};
 use mcp::domain::ids::{ClusterId, Revision, TokenId};
 use mcp::domain::path::ServerPath;
-use mcp::domain::policy::{ADMIN_SCOPE, Names, Policy, ScopeRules, ServerRule};
+use mcp::domain::policy::{ADMIN_SCOPE, Names, Policy, Rules, ScopeRules, ServerRule};
 use mcp::domain::secret::Secret;
 use mcp::domain::server::{Route, UpstreamHeader, UpstreamTls};
 use mcp::domain::time::{Clock, Timestamp};
@@ -67,6 +67,8 @@ pub(crate) struct Setup {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// Where keys of identity providers are fetched from on demand.
     pub(crate) key_source: Option<Arc<dyn KeySource>>,
+    /// The gateway's URL as its clients know it.
+    pub(crate) public_url: Option<&'static str>,
 }
 
 impl Default for Setup {
@@ -103,6 +105,7 @@ impl Default for Setup {
             https_port: None,
             trusted_proxies: Vec::new(),
             key_source: None,
+            public_url: None,
         }
     }
 }
@@ -273,7 +276,7 @@ fn parts(setup: Setup, clock: Clock) -> Parts {
             allowed_hosts: vec![HOST.to_owned(), "other.example".to_owned()],
             allowed_origins: vec![ORIGIN.to_owned()],
             public_url: None,
-            gateway_public_url: None,
+            gateway_public_url: setup.public_url.map(|url| url.parse().unwrap()),
             trust_proxy_headers: !setup.trusted_proxies.is_empty(),
             trusted_proxies: setup.trusted_proxies,
         },
@@ -314,11 +317,11 @@ fn policy() -> Policy {
             methods: named(&["tools/list", "tools/call"]),
             tools: named(&["read"]),
         }],
-        admin: false,
+        ..ScopeRules::default()
     };
-    let mut policy = Policy::default();
-    policy.scopes.insert(READER.to_owned(), reader);
-    policy
+    let mut rules = Rules::default();
+    rules.scopes.insert(READER.to_owned(), reader);
+    Policy::new(rules)
 }
 
 /// One server of a snapshot.
@@ -414,9 +417,18 @@ impl Issuer {
 
     /// A token of `ann` that ends at a moment.
     pub(crate) fn token_until(&self, id: &str, scope: &str, end: i64) -> String {
+        self.signed("ann", id, scope, end)
+    }
+
+    /// A token of somebody who may do everything, good for an hour.
+    pub(crate) fn token_of(&self, user: &str) -> String {
+        self.signed(user, "t-user", ADMIN_SCOPE, NOW + 3_600)
+    }
+
+    fn signed(&self, user: &str, id: &str, scope: &str, end: i64) -> String {
         let header = r#"{"alg":"ES256","typ":"at+jwt","kid":"k1"}"#;
         let claims = serde_json::json!({
-            "iss": "tests", "aud": "mcp", "sub": "ann", "jti": id, "scope": scope,
+            "iss": "tests", "aud": "mcp", "sub": user, "jti": id, "scope": scope,
             "iat": NOW - 10, "exp": end, "client_id": "client 1",
             "preferred_username": "Ann Ä",
         });

@@ -3,7 +3,11 @@ import { ApiError, errorFrom, NetworkError } from "./errors";
 export interface RequestOptions {
   method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   json?: unknown;
+  /** A body that is sent as it is. */
+  text?: string;
   contentType?: string;
+  /** What the answer shall be; anything but JSON comes as text. */
+  accept?: string;
   headers?: Record<string, string>;
   signal?: AbortSignal;
 }
@@ -24,13 +28,18 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
     if (error.status === 401) signedOut();
     throw error;
   }
-  return { status: response.status, etag: response.headers.get("ETag"), data: await body<T>(response) };
+  return {
+    status: response.status,
+    etag: response.headers.get("ETag"),
+    data: await body<T>(response, options.accept),
+  };
 }
 
 async function send(path: string, options: RequestOptions): Promise<Response> {
   const method = options.method ?? "GET";
-  const headers = new Headers({ Accept: "application/json", ...options.headers });
-  if (options.json !== undefined) headers.set("Content-Type", options.contentType ?? "application/json");
+  const headers = new Headers({ Accept: options.accept ?? "application/json", ...options.headers });
+  const sent = options.json === undefined ? options.text : JSON.stringify(options.json);
+  if (sent !== undefined) headers.set("Content-Type", options.contentType ?? "application/json");
   if (method !== "GET" && csrfToken) headers.set("X-CSRF-Token", csrfToken);
   try {
     return await fetch(path, {
@@ -40,7 +49,7 @@ async function send(path: string, options: RequestOptions): Promise<Response> {
       // Conditional requests are ours to make; the browser's cache would answer 200 for a 304.
       cache: "no-store",
       redirect: "error",
-      ...(options.json === undefined ? {} : { body: JSON.stringify(options.json) }),
+      ...(sent === undefined ? {} : { body: sent }),
       ...(options.signal ? { signal: options.signal } : {}),
     });
   } catch (error) {
@@ -49,8 +58,9 @@ async function send(path: string, options: RequestOptions): Promise<Response> {
   }
 }
 
-async function body<T>(response: Response): Promise<T> {
+async function body<T>(response: Response, accept?: string): Promise<T> {
   if (response.status === 204) return undefined as T;
+  if (accept && response.headers.get("Content-Type")?.startsWith(accept)) return (await response.text()) as T;
   try {
     return (await response.json()) as T;
   } catch {

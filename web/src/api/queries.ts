@@ -1,9 +1,12 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
+import { may, type Permission } from "@/lib/permission";
 import { fetchConfig, fetchMe, fetchProviders } from "./auth";
 import { ApiError } from "./errors";
+import { fetchPolicy, fetchPolicyText } from "./policy";
 import { fetchServer, fetchServers } from "./servers";
 import { fetchTokens } from "./tokens";
 import type { Me } from "./types";
+import { fetchAccounts, fetchUsers } from "./users";
 
 /** Errors worth a second try: no answer, or the registry's own trouble. Never a refusal. */
 export const retryable = (failures: number, error: unknown): boolean =>
@@ -50,6 +53,31 @@ export const serverQuery = (path: string) =>
 export const tokensQuery = (all: boolean) =>
   queryOptions({ queryKey: ["tokens", { all }], queryFn: ({ signal }) => fetchTokens(all, signal) });
 
+export const policyQuery = queryOptions({
+  queryKey: ["policy"],
+  queryFn: ({ signal }) => fetchPolicy(signal),
+});
+
+/** Read anew for each edit and never changed under the user's hands. */
+export const policyTextQuery = queryOptions({
+  queryKey: ["policy", "text"],
+  queryFn: ({ signal }) => fetchPolicyText(signal),
+  staleTime: Number.POSITIVE_INFINITY,
+  gcTime: 0,
+  refetchOnWindowFocus: false,
+  refetchOnReconnect: false,
+});
+
+export const usersQuery = queryOptions({
+  queryKey: ["users"],
+  queryFn: ({ signal }) => fetchUsers(signal),
+});
+
+export const accountsQuery = queryOptions({
+  queryKey: ["service-accounts"],
+  queryFn: ({ signal }) => fetchAccounts(signal),
+});
+
 export const openapiQuery = queryOptions({
   queryKey: ["openapi"],
   queryFn: async ({ signal }) => (await import("./openapi")).fetchOpenapi(signal),
@@ -60,5 +88,8 @@ export const openapiQuery = queryOptions({
 export function useMe(): Me | null {
   return useQuery(meQuery).data ?? null;
 }
+
+/** Whether the signed-in user may do this with a server; without a path, with any at all. */
+export const useMay = (permission: Permission, path?: string): boolean => may(useMe(), permission, path);
 
 export const useConfig = () => useQuery(configQuery).data;

@@ -92,6 +92,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why somebody may use a server, or may not.
+         * @description Without `method` and `tool`: whether they may use it at all. Everybody may ask of themselves,
+         *     admins of anybody. For users that only an identity provider knows, say which groups and scopes
+         *     their token names.
+         */
+        get: operations["explain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/gateway/events": {
         parameters: {
             query?: never;
@@ -166,6 +188,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The policy. With `Accept: application/yaml` as the text of a `scopes.yml`. */
+        get: operations["read_policy"];
+        /**
+         * Replaces the policy: as JSON, or as the text of a `scopes.yml` with the type `application/yaml`.
+         * @description The answer is given when gateways decide by it. What a `scopes.yml` holds that is not known here
+         *     is left out and named under `warnings`; in JSON it is a mistake.
+         */
+        put: operations["replace_policy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/servers": {
         parameters: {
             query?: never;
@@ -183,7 +227,8 @@ export interface paths {
         /**
          * Adds a server.
          * @description The answer is given when gateways route it. The short form `{"name", "port", "enabled"}` is
-         *     enough.
+         *     enough. Who may register a server but not enable it leaves `enabled` out, or writes false; then
+         *     it starts disabled.
          */
         post: operations["create_server"];
         delete?: never;
@@ -221,6 +266,49 @@ export interface paths {
         patch: operations["patch_server"];
         trace?: never;
     };
+    "/api/service-accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All service accounts, by name. */
+        get: operations["list_service_accounts"];
+        put?: never;
+        /** Adds a service account. Its tokens and keys are made with `POST /api/tokens/generate`. */
+        post: operations["create_service_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/service-accounts/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One service account. */
+        get: operations["read_service_account"];
+        put?: never;
+        post?: never;
+        /**
+         * Takes a service account out, with tokens and keys.
+         * @description When the answer is there, the gateways of this process refuse them; others within a second.
+         */
+        delete: operations["remove_service_account"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a service account.
+         * @description When the answer is there, the gateways of this process act on it; others within a second.
+         */
+        patch: operations["patch_service_account"];
+        trace?: never;
+    };
     "/api/tokens": {
         parameters: {
             query?: never;
@@ -228,7 +316,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The caller's tokens, newest first; for admins with `all=true` everybody's. */
+        /**
+         * The caller's tokens and keys, newest first; for admins with `all=true` everybody's, or those of
+         *     a service account.
+         */
         get: operations["list_tokens"];
         put?: never;
         post?: never;
@@ -248,8 +339,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Makes a token for a program.
-         * @description It has at most the caller's scopes and ends no later than the token that made it.
+         * Makes a token or an API key for a program.
+         * @description It has at most the caller's rights and ends no later than the token that made it; one for a
+         *     service account has at most that account's.
          */
         post: operations["generate_token"];
         delete?: never;
@@ -269,13 +361,56 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Revokes a token of the caller's; admins revoke anybody's.
+         * Revokes a token or an API key of the caller's; admins revoke anybody's.
          * @description When the answer is there, the gateways of this process refuse it; others within a second.
          */
         delete: operations["revoke_token"];
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All local users; the administrator of the settings first. */
+        get: operations["list_users"];
+        put?: never;
+        /** Adds a local user. */
+        post: operations["create_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{username}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One local user. */
+        get: operations["read_user"];
+        put?: never;
+        post?: never;
+        /**
+         * Takes a local user out, with sessions, tokens and keys.
+         * @description When the answer is there, the gateways of this process refuse them; others within a second.
+         */
+        delete: operations["remove_user"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a local user; without being an administrator, one's own password.
+         * @description When the answer is there, the gateways of this process act on it; others within a second.
+         */
+        patch: operations["patch_user"];
         trace?: never;
     };
     "/health": {
@@ -295,82 +430,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/oauth2/backchannel-logout/{provider}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** The identity provider says that somebody logged out there. */
-        post: operations["backchannel_logout"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/oauth2/callback/{provider}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Takes the browser back from the identity provider, with a new session. */
-        get: operations["provider_callback"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/oauth2/login/{provider}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Sends the browser to the identity provider. */
-        get: operations["provider_login"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/oauth2/logout/{provider}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Ends the session here and sends the browser to log out at the identity provider.
-         * @description Only from our own pages, or typed by the user: another site is sent to the login page and ends
-         *     nothing.
-         */
-        get: operations["provider_logout"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description An account of a program. */
+        AccountInfo: {
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            /** @description Nothing of it counts. */
+            disabled: boolean;
+            groups: string[];
+            name: string;
+            scopes: string[];
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /** @description What shall be another; absent fields stay. */
+        AccountPatched: {
+            description?: string | null;
+            /** @description Disabling ends tokens and keys for good. */
+            disabled?: boolean | null;
+            /** @description Taking one away ends tokens and narrowed keys; keys with all rights of the account follow. */
+            groups?: string[] | null;
+            /** @description As with groups. */
+            scopes?: string[] | null;
+        };
+        /** @description An account to be. */
+        AccountWritten: {
+            description?: string | null;
+            disabled?: boolean | null;
+            /** @description Policy maps groups to scopes. */
+            groups?: string[] | null;
+            /** @description Letters, digits and `. _ @ + -`; no user has it. */
+            name: string;
+            /** @description Scopes beside these. */
+            scopes?: string[] | null;
+        };
+        /** @description A rule for agents. */
+        AgentDocument: {
+            /** @description Such as `list_agents`. */
+            action: string;
+            /** @description Paths of agents. */
+            resources: string[];
+        };
+        /** @description A verdict and what gave or withheld it. */
+        Explained: {
+            /** @description As the gateway decides. */
+            allowed: boolean;
+            /** @description Scopes that would allow it, for admins. */
+            remedies: components["schemas"]["ExplainedRemedy"][];
+            /** @description The user's scopes, and their rules for the server. */
+            scopes: components["schemas"]["ExplainedScope"][];
+            server: string;
+            /** @description The whole of it in a sentence. */
+            summary: string;
+            /** @description What the user may do with the server in the registry. */
+            ui_permissions: {
+                [key: string]: boolean;
+            };
+            user: string;
+        };
+        /** @description A scope that would do. */
+        ExplainedRemedy: {
+            /** @description The groups that have it. */
+            groups: string[];
+            scope: string;
+        };
+        /** @description A rule that applies to the server. */
+        ExplainedRule: {
+            allows: boolean;
+            /** @description Its place among the scope's rules, from 1. */
+            number: number;
+            /** @description In words. */
+            says: string;
+        };
+        /** @description A scope of the user. */
+        ExplainedScope: {
+            /** @description The groups it comes from; none where the credential itself names it. */
+            groups: string[];
+            /** @description Whether the policy has it. */
+            known: boolean;
+            name: string;
+            rules: components["schemas"]["ExplainedRule"][];
+        };
         /** @description One mistake in a written definition. */
         FieldError: {
             /** @description JSON pointer (RFC 6901) to the value. */
@@ -408,11 +552,6 @@ export interface components {
          * @enum {string}
          */
         HealthStatus: "unknown" | "healthy" | "unhealthy" | "disabled";
-        /** @description Where the browser goes next. */
-        LoggedOut: {
-            /** @description Logs out at the identity provider and comes back. */
-            logout_url: string;
-        };
         /** @description Name and password. */
         LoginRequest: {
             password: string;
@@ -420,17 +559,52 @@ export interface components {
         };
         /** @description Who the caller is and what they may do. */
         Me: {
-            /** @description `local` or `oauth2` with a session, else the kind of the token. */
+            /** @description `local`, or `token`. */
             auth_method: string;
+            /** @description For some servers, at least. */
             can_modify_servers: boolean;
             /** @description For `X-CSRF-Token`; empty without a session. */
             csrf_token: string;
             groups: string[];
             is_admin: boolean;
-            /** @description Who vouches for the caller: `local`, or an identity provider. */
             provider: string;
             scopes: string[];
+            /** @description Servers (paths without leading slash, or `all`) by what the caller may do with them. */
+            ui_permissions: {
+                [key: string]: string[];
+            };
             username: string;
+        };
+        /**
+         * @description Who may do what. In lists of names, `*` is every one; methods, tools and permissions may also be
+         *     `all`.
+         */
+        PolicyDocument: {
+            /**
+             * @description The scopes of each group of the identity provider. The group `anonymous` is that of callers
+             *     without a credential.
+             */
+            group_mappings?: {
+                [key: string]: string[];
+            };
+            /** @description What each scope allows. A scope that is not here allows nothing. */
+            scopes: {
+                [key: string]: components["schemas"]["ScopeDocument"];
+            };
+            /**
+             * Format: date-time
+             * @description When it was last written.
+             */
+            readonly updated_at: string | null;
+            /** @description By whom. */
+            readonly updated_by: string | null;
+            /**
+             * Format: int64
+             * @description How often it was written; 0 is the embedded default.
+             */
+            readonly version: number;
+            /** @description What was left out of a written text, or may surprise. */
+            warnings: components["schemas"]["FieldError"][];
         };
         /** @description One problem. As a response it is rendered by [`super::edge::guard`], which knows the request id. */
         Problem: {
@@ -473,6 +647,45 @@ export interface components {
             mode: string;
             ui: components["schemas"]["UiConfig"];
             version: string;
+        };
+        /** @description What is allowed at some servers. */
+        RuleDocument: {
+            /**
+             * @description JSON-RPC methods.
+             * @example [
+             *       "initialize",
+             *       "tools/list",
+             *       "tools/call"
+             *     ]
+             */
+            methods: string[];
+            /**
+             * @description Paths, slashes at their ends do not matter.
+             * @example [
+             *       "currenttime"
+             *     ]
+             */
+            servers: string[];
+            /**
+             * @description What `tools/call` may name.
+             * @example [
+             *       "*"
+             *     ]
+             */
+            tools?: string[];
+        };
+        /** @description What one scope allows. */
+        ScopeDocument: {
+            /** @description May read and change everything in the registry. */
+            admin?: boolean;
+            /** @description Rules for agents, kept as they are. */
+            agents?: components["schemas"]["AgentDocument"][];
+            /** @description MCP traffic. */
+            servers?: components["schemas"]["RuleDocument"][];
+            /** @description The registry's API: servers by permission, such as `list_service`. */
+            ui_permissions?: {
+                [key: string]: string[];
+            };
         };
         /**
          * @description What somebody writes to register an MCP server. Read-only fields of a server may be there too and
@@ -662,6 +875,8 @@ export interface components {
         /** @description A token, shown this once. */
         TokenGenerated: {
             client_id: string;
+            /** @description `token` or `api_key`. */
+            kind: string;
             requested_scopes: string[];
             success: boolean;
             token_data: components["schemas"]["TokenData"];
@@ -669,16 +884,25 @@ export interface components {
             tokens: components["schemas"]["TokenSet"];
             user_scopes: string[];
         };
-        /** @description A token; its text is not kept. */
+        /** @description A token or an API key; its text is not kept. */
         TokenInfo: {
+            /**
+             * @description Has all rights of its owner: a key as they are at each moment, a token as they were when it
+             *     was made.
+             */
+            all_rights: boolean;
             /** Format: date-time */
             created_at: string;
             description: string;
             /** Format: date-time */
             expires_at: string;
             id: string;
+            /** @description `token` or `api_key`. */
+            kind: string;
             revoked: boolean;
             scopes: string[];
+            /** @description The service account that it is for. */
+            service_account?: string | null;
             username: string;
         };
         /** @description What the token shall be. */
@@ -687,11 +911,19 @@ export interface components {
             description?: string | null;
             /**
              * Format: int32
-             * @description Hours until it ends; 8 where absent.
+             * @description Hours until it ends: of a token up to 24, 8 where absent; of a key up to 8784, 2160 where
+             *     absent.
              */
             expires_in_hours?: number | null;
-            /** @description Of the caller's scopes; absent or empty: all of them. */
+            /**
+             * @description `token`, which is signed and lives for hours (where absent), or `api_key`, which lives for
+             *     months.
+             */
+            kind?: string | null;
+            /** @description Of its owner's scopes. Absent: all rights of the owner. Empty: none. */
             requested_scopes?: string[] | null;
+            /** @description For this service account in place of the caller; administrators only. */
+            service_account?: string | null;
         };
         /** @description As an OAuth token endpoint answers. */
         TokenSet: {
@@ -731,6 +963,40 @@ export interface components {
             ca?: string | null;
             /** @description Accept any certificate. */
             insecure?: boolean;
+        };
+        /** @description A local user. */
+        UserInfo: {
+            /** @description The local administrator of the settings, which is changed there. */
+            built_in: boolean;
+            /** @description Cannot log in; nothing of it counts. */
+            disabled: boolean;
+            groups: string[];
+            /** Format: date-time */
+            updated_at?: string | null;
+            username: string;
+        };
+        /** @description What shall be another; absent fields stay. */
+        UserPatched: {
+            /** @description For one's own password only. */
+            current_password?: string | null;
+            /** @description Disabling ends sessions, tokens and keys for good. */
+            disabled?: boolean | null;
+            /** @description Taking a group away ends tokens made before; keys with all rights of their owner follow. */
+            groups?: string[] | null;
+            /**
+             * @description Users change their own with `current_password`; an administrator sets anybody's, which ends
+             *     that user's sessions, tokens and keys.
+             */
+            password?: string | null;
+        };
+        /** @description A user to be. */
+        UserWritten: {
+            disabled?: boolean | null;
+            /** @description Policy maps groups to scopes. */
+            groups?: string[] | null;
+            password: string;
+            /** @description Letters, digits and `. _ @ + -`; no service account has it. */
+            username: string;
         };
     };
     responses: never;
@@ -802,15 +1068,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description logged out here; log out at the identity provider too */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LoggedOut"];
-                };
-            };
             /** @description logged out */
             204: {
                 headers: {
@@ -818,7 +1075,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description a form: to the login page, or to the identity provider */
+            /** @description a form: to the login page */
             303: {
                 headers: {
                     [name: string]: unknown;
@@ -901,6 +1158,66 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PublicConfig"];
+                };
+            };
+        };
+    };
+    explain: {
+        parameters: {
+            query: {
+                /** @description the server's path */
+                server: string;
+                /** @description name of a local user, or anonymous; absent: the caller */
+                user?: string;
+                /** @description a tool to be called */
+                tool?: string;
+                /** @description a JSON-RPC method; tools/call where a tool is given */
+                method?: string;
+                /** @description groups that the user's token names, separated by commas; admins only */
+                groups?: string;
+                /** @description scopes that it names, separated by commas; admins only */
+                scopes?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the verdict */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explained"];
+                };
+            };
+            /** @description a parameter is missing or wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description another user, without being an admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no such user; or no such server for the caller */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1025,6 +1342,105 @@ export interface operations {
             };
         };
     };
+    read_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the policy in force */
+            200: {
+                headers: {
+                    /** @description for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyDocument"];
+                    "application/yaml": string;
+                };
+            };
+            /** @description the caller is no admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replace_policy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the ETag that was read; another one is 412 */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyDocument"];
+                "application/yaml": string;
+            };
+        };
+        responses: {
+            /** @description the policy as stored */
+            200: {
+                headers: {
+                    /** @description for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyDocument"];
+                    "application/yaml": string;
+                };
+            };
+            /** @description neither JSON nor YAML */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the caller is no admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description it was changed in the meantime */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the policy has mistakes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_servers: {
         parameters: {
             query?: {
@@ -1111,6 +1527,15 @@ export interface operations {
                     "application/json": components["schemas"]["ServerInfo"];
                 };
             };
+            /** @description register_service for this path is missing, or toggle_service with enabled, or the right of an admin with public */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description there is already a server at this path */
             409: {
                 headers: {
@@ -1195,6 +1620,15 @@ export interface operations {
                     "application/json": components["schemas"]["ServerInfo"];
                 };
             };
+            /** @description modify_service is missing, or toggle_service for enabled, or the right of an admin for public */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description there is no such server */
             404: {
                 headers: {
@@ -1246,6 +1680,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description delete_service is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description there is no such server */
             404: {
                 headers: {
@@ -1296,6 +1739,15 @@ export interface operations {
                     "application/json": components["schemas"]["ServerInfo"];
                 };
             };
+            /** @description modify_service is missing, or toggle_service for enabled, or the right of an admin for public */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description there is no such server */
             404: {
                 headers: {
@@ -1325,11 +1777,228 @@ export interface operations {
             };
         };
     };
+    list_service_accounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the accounts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountInfo"][];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_service_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountWritten"];
+            };
+        };
+        responses: {
+            /** @description the account */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountInfo"];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body has mistakes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_service_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the account */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountInfo"];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_service_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_service_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountPatched"];
+                "application/merge-patch+json": components["schemas"]["AccountPatched"];
+            };
+        };
+        responses: {
+            /** @description the account */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountInfo"];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body has mistakes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_tokens: {
         parameters: {
             query?: {
                 /** @description everybody's; admins only */
                 all?: boolean;
+                /** @description those of this one; admins only */
+                service_account?: string;
             };
             header?: never;
             path?: never;
@@ -1346,8 +2015,17 @@ export interface operations {
                     "application/json": components["schemas"]["TokenInfo"][];
                 };
             };
-            /** @description all=true without being an admin */
+            /** @description others' tokens without being an admin */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such service account */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1388,8 +2066,26 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a scope is not the caller's */
+            /** @description a scope is not the owner's, or the caller is no administrator */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such service account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the service account is disabled */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1438,6 +2134,248 @@ export interface operations {
             };
         };
     };
+    list_users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the users */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"][];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserWritten"];
+            };
+        };
+        responses: {
+            /** @description the user */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body has mistakes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the login name */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the login name */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the administrator of the settings stays */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the login name */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserPatched"];
+                "application/merge-patch+json": components["schemas"]["UserPatched"];
+            };
+        };
+        responses: {
+            /** @description the user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the administrator of the settings is changed there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body has mistakes, or the current password is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too many wrong passwords */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     health: {
         parameters: {
             query?: never;
@@ -1454,174 +2392,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
-                };
-            };
-        };
-    };
-    backchannel_logout: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description its name */
-                provider: string;
-            };
-            cookie?: never;
-        };
-        /** @description logout_token=… */
-        requestBody: {
-            content: {
-                "application/x-www-form-urlencoded": string;
-            };
-        };
-        responses: {
-            /** @description sessions and tokens are ended */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description the token does not count */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description no such provider */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description its keys are not known yet */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    provider_callback: {
-        parameters: {
-            query?: {
-                /** @description as sent to the provider */
-                state?: string;
-                /** @description to be changed into tokens */
-                code?: string;
-                /** @description the issuer */
-                iss?: string;
-                /** @description why there is no code */
-                error?: string;
-            };
-            header?: never;
-            path: {
-                /** @description its name */
-                provider: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description to the UI with a session, or to the login page */
-            303: {
-                headers: {
-                    Location?: string;
-                    "Set-Cookie"?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description no such provider */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    provider_login: {
-        parameters: {
-            query?: {
-                /** @description where to go afterwards: a path of ours */
-                redirect_uri?: string;
-            };
-            header?: never;
-            path: {
-                /** @description its name, as in /api/auth/providers */
-                provider: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description to the provider */
-            303: {
-                headers: {
-                    Location?: string;
-                    "Set-Cookie"?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description no such provider */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description the provider has not answered yet */
-            503: {
-                headers: {
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    provider_logout: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description its name */
-                provider: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description to the provider, or to the login page */
-            303: {
-                headers: {
-                    Location?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description no such provider */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -55,7 +55,7 @@ export class FakeRegistry {
         method,
         path,
         headers: new Headers(init.headers),
-        body: init.body && JSON.parse(String(init.body)),
+        body: bodyOf(init),
       };
       this.calls.push(call);
       const handler = this.routes[`${method} ${path}`];
@@ -67,6 +67,13 @@ export class FakeRegistry {
     });
     return this;
   }
+}
+
+/** Parsed where it is JSON. */
+function bodyOf(init: RequestInit): unknown {
+  const text = init.body && String(init.body);
+  const type = new Headers(init.headers).get("Content-Type") ?? "";
+  return text && type.includes("json") ? JSON.parse(text) : text;
 }
 
 export const json = (body: unknown, status = 200, headers: Record<string, string> = {}) =>
@@ -85,6 +92,7 @@ export const ME = {
   scopes: [],
   groups: [],
   can_modify_servers: true,
+  ui_permissions: {},
   is_admin: true,
   csrf_token: "csrf-1",
 };

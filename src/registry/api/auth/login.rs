@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::super::super::sessions::Session;
 use super::super::super::{Error, Registry};
-use super::super::caller::{cookie_name, session_of};
+use super::super::caller::{Anybody, cookie_name, session_of};
 use super::super::reply;
 use super::me::Me;
 use crate::domain::secret::Secret;
@@ -47,6 +47,7 @@ pub(super) struct LoginRequest {
 )]
 pub(in super::super) async fn login(
     State(registry): State<Registry>,
+    _: Anybody,
     axum::Extension(edge): axum::Extension<Edge>,
     request: Request,
 ) -> Result<Response, Problem> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::super::Registry;
-use super::super::caller::{cookie_name, proves_own_page, session_of};
+use super::super::caller::{Anybody, cookie_name, proves_own_page, session_of};
 use super::super::reply;
 use crate::http::body::{FORM, has_type};
 use crate::http::{Edge, Problem};
@@ -26,6 +26,7 @@ pub(super) struct LoggedOut {
     path = "/api/auth/logout",
     operation_id = "logout",
     tag = "auth",
+    security(()),
     responses(
         (status = 200, description = "logged out here; log out at the identity provider too", body = LoggedOut),
         (status = 204, description = "logged out"),
@@ -35,6 +36,7 @@ pub(super) struct LoggedOut {
 )]
 pub(in super::super) async fn logout(
     State(registry): State<Registry>,
+    _: Anybody,
     axum::Extension(edge): axum::Extension<Edge>,
     request: Request,
 ) -> Result<Response, Problem> {

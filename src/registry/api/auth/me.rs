@@ -1,5 +1,7 @@
 //! `GET /api/auth/me`
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -10,6 +12,7 @@ use super::super::super::Registry;
 use super::super::super::sessions::Session;
 use super::super::caller::User;
 use super::super::reply;
+use crate::domain::policy::{Names, Permission, Policy};
 use crate::domain::principal::{AuthMethod, Principal};
 use crate::http::Problem;
 
@@ -23,7 +26,10 @@ pub(super) struct Me {
     provider: String,
     scopes: Vec<String>,
     groups: Vec<String>,
+    /// For some servers, at least.
     can_modify_servers: bool,
+    /// Servers (paths without leading slash, or `all`) by what the caller may do with them.
+    ui_permissions: BTreeMap<&'static str, Vec<String>>,
     is_admin: bool,
     /// For `X-CSRF-Token`; empty without a session.
     csrf_token: String,
@@ -35,7 +41,8 @@ impl Me {
         principal: &Principal,
         session: Option<&Session>,
     ) -> Self {
-        let is_admin = registry.view().access.policy.is_admin(principal);
+        let policy = &registry.view().access.policy;
+        let is_admin = policy.is_admin(principal);
         Self {
             username: principal.username.to_string(),
             auth_method: match (principal.method, session) {
@@ -50,14 +57,29 @@ impl Me {
                 }
                 _ => "local".to_owned(),
             },
-            scopes: principal.scopes.iter().map(ToString::to_string).collect(),
+            scopes: policy
+                .scopes_of(principal)
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             groups: principal.groups.iter().map(ToString::to_string).collect(),
-            can_modify_servers: is_admin,
+            can_modify_servers: policy.permits_some(principal, Permission::Modify),
+            ui_permissions: Permission::ALL
+                .map(|permission| (permission.as_str(), named(policy, principal, permission)))
+                .into(),
             is_admin,
             csrf_token: session
                 .map(|session| session.csrf_token.expose().clone())
                 .unwrap_or_default(),
         }
+    }
+}
+
+/// As existing pages read it.
+fn named(policy: &Policy, principal: &Principal, permission: Permission) -> Vec<String> {
+    match policy.permitted(principal, permission) {
+        Names::All => vec!["all".to_owned()],
+        Names::Only(ids) => ids.into_iter().collect(),
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::super::Registry;
+use super::super::caller::Anybody;
 use super::super::reply;
 
 /// Ways to log in.
@@ -34,7 +35,7 @@ pub(super) struct Provider {
     security(()),
     responses((status = 200, description = "the ways", body = Providers)),
 )]
-pub(in super::super) async fn providers(State(registry): State<Registry>) -> Response {
+pub(in super::super) async fn providers(State(registry): State<Registry>, _: Anybody) -> Response {
     let provider = registry.provider().filter(|provider| provider.can_log_in());
     let providers = provider.map(|provider| Provider {
         name: provider.name().to_owned(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::super::view::{Entry, View};
 use super::super::caller::{Caller, User};
 use crate::domain::path::ServerPath;
-use crate::domain::policy::Action;
+use crate::domain::policy::Permission;
 use crate::http::Problem;
 use crate::http::query::Query;
 
@@ -100,14 +100,17 @@ pub(super) fn select<'v>(
 pub(super) fn sees_all(view: &View, caller: &Caller) -> bool {
     match caller {
         Caller::Gateway => true,
-        Caller::User(user) => view.access.policy.is_admin(&user.principal),
+        Caller::User(user) => view
+            .access
+            .policy
+            .permits_all(&user.principal, Permission::List),
     }
 }
 
-/// Whether a user may know of a server: admins, and who may use something of it.
+/// Whether a user may know of a server.
 pub(in super::super) fn sees(view: &View, user: &User, path: &ServerPath) -> bool {
     let policy = &view.access.policy;
-    policy.is_admin(&user.principal) || policy.allows(&user.principal, path, Action::Stream)
+    policy.permits(&user.principal, Permission::List, path)
 }
 
 const STATUSES: &[&str] = &["healthy", "unhealthy", "unknown", "disabled"];

@@ -1,16 +1,14 @@
 //! `GET /api/servers/{id}`
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
 use super::super::super::Registry;
-use super::super::caller::User;
+use super::super::caller::server::{OnServer, See};
 use super::super::openapi::ServerInfo;
 use super::super::reply;
-use super::filter::sees;
-use super::path_of;
 use crate::http::Problem;
 
 /// One server.
@@ -27,16 +25,10 @@ use crate::http::Problem;
 )]
 pub(in super::super) async fn read(
     State(registry): State<Registry>,
-    user: User,
-    Path(id): Path<String>,
+    OnServer { path, .. }: OnServer<See>,
 ) -> Result<Response, Problem> {
-    let path = path_of(&id)?;
     let view = registry.view();
-    let Some(entry) = view
-        .servers
-        .get(&path)
-        .filter(|_| sees(&view, &user, &path))
-    else {
+    let Some(entry) = view.servers.get(&path) else {
         return Err(super::super::super::Error::NoServer(path).into());
     };
     let headers = [

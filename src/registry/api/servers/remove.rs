@@ -1,11 +1,10 @@
 //! `DELETE /api/servers/{id}`
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
 use super::super::super::Registry;
-use super::super::caller::Admin;
-use super::path_of;
+use super::super::caller::server::{OnServer, Remove};
 use crate::http::Problem;
 use crate::http::etag::IfMatch;
 
@@ -23,18 +22,18 @@ use crate::http::etag::IfMatch;
     ),
     responses(
         (status = 204, description = "it is gone"),
+        (status = 403, description = "delete_service is missing", body = Problem),
         (status = 404, description = "there is no such server", body = Problem),
         (status = 412, description = "it was changed in the meantime", body = Problem),
     ),
 )]
 pub(in super::super) async fn remove(
     State(registry): State<Registry>,
-    Admin(user): Admin,
-    Path(id): Path<String>,
+    OnServer { user, path, .. }: OnServer<Remove>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     registry
-        .remove_server(&user.actor(), path_of(&id)?, IfMatch::of(&headers))
+        .remove_server(&user.actor(), path, IfMatch::of(&headers))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,14 +1,13 @@
 //! `PUT /api/servers/{id}`
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::super::super::Registry;
 use super::super::super::servers::Update;
-use super::super::caller::Admin;
+use super::super::caller::server::{Change, OnServer};
 use super::super::openapi::{ServerInfo, ServerWritten};
 use super::super::reply;
-use super::path_of;
 use crate::http::Problem;
 use crate::http::body::{JSON, read_json};
 use crate::http::etag::IfMatch;
@@ -28,6 +27,7 @@ use crate::http::etag::IfMatch;
     request_body = ServerWritten,
     responses(
         (status = 200, description = "the server as stored", body = ServerInfo, headers(("ETag" = String, description = "for If-Match"))),
+        (status = 403, description = "modify_service is missing, or toggle_service for enabled, or the right of an admin for public", body = Problem),
         (status = 404, description = "there is no such server", body = Problem),
         (status = 412, description = "it was changed in the meantime", body = Problem),
         (status = 422, description = "the definition has mistakes", body = Problem),
@@ -35,15 +35,19 @@ use crate::http::etag::IfMatch;
 )]
 pub(in super::super) async fn replace(
     State(registry): State<Registry>,
-    Admin(user): Admin,
-    Path(id): Path<String>,
+    OnServer { user, path, .. }: OnServer<Change>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let path = path_of(&id)?;
     let if_match = IfMatch::of(request.headers());
     let body = read_json(request, &[JSON], registry.body_limits()).await?;
     let stored = registry
-        .update_server(&user.actor(), path, Update::Replace(body), if_match)
+        .update_server(
+            &user.actor(),
+            user.grants(&registry),
+            path,
+            Update::Replace(body),
+            if_match,
+        )
         .await?;
     Ok(reply::server(&registry, &stored))
 }

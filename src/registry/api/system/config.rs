@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::super::Registry;
+use super::super::caller::Anybody;
 use super::super::reply;
 use crate::http::Edge;
 
@@ -40,6 +41,7 @@ pub(super) struct UiConfig {
 )]
 pub(in super::super) async fn config(
     State(registry): State<Registry>,
+    _: Anybody,
     axum::Extension(edge): axum::Extension<Edge>,
 ) -> Response {
     let settings = &registry.0.settings;

@@ -150,7 +150,7 @@ fn changes(before: &Statuses, now: &Statuses) -> Statuses {
 }
 
 /// Whether the caller still counts is looked at this often.
-const CHECK: Duration = Duration::from_secs(5);
+const CHECK: Duration = Duration::from_secs(1);
 const COALESCE: Duration = Duration::from_millis(20);
 const SEND: Duration = Duration::from_secs(2);
 const MAX_MESSAGE: usize = 4 << 10;

@@ -5,6 +5,7 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::super::caller::Anybody;
 use super::super::reply;
 
 /// Whether the registry answers.
@@ -24,7 +25,7 @@ pub(super) struct Health {
     security(()),
     responses((status = 200, description = "it does", body = Health)),
 )]
-pub(in super::super) async fn health() -> Response {
+pub(in super::super) async fn health(_: Anybody) -> Response {
     let version = env!("CARGO_PKG_VERSION");
     reply::json(
         StatusCode::OK,

@@ -28,12 +28,13 @@ async fn has_table(connection: &mut SqliteConnection, name: &str) -> bool {
     count > 0
 }
 
-fn second(sql: &'static str) -> Vec<Migration> {
+fn with_next(sql: &'static str) -> Vec<Migration> {
     let mut all = migrations();
     let sql = sql.into_sql_str();
+    let number = all.iter().map(|one| one.version).max().unwrap() + 1;
     all.push(Migration::new(
-        3,
-        "second".into(),
+        number,
+        "next".into(),
         MigrationType::Simple,
         sql,
         false,
@@ -45,7 +46,7 @@ fn second(sql: &'static str) -> Vec<Migration> {
 async fn a_newer_schema_is_refused_and_left_as_it_is() {
     let dir = filled(2).await;
     let mut connection = connect(dir.path()).await;
-    let newer = second("CREATE TABLE later (a)");
+    let newer = with_next("CREATE TABLE later (a)");
     migrate(&mut connection, &database(dir.path()), newer)
         .await
         .unwrap();
@@ -78,7 +79,7 @@ async fn a_newer_schema_is_refused_and_left_as_it_is() {
 async fn a_migration_that_fails_half_way_leaves_the_old_schema_in_use() {
     let dir = filled(2).await;
     let mut connection = connect(dir.path()).await;
-    let broken = second("CREATE TABLE later (a); INSERT INTO nowhere VALUES (1)");
+    let broken = with_next("CREATE TABLE later (a); INSERT INTO nowhere VALUES (1)");
     migrate(&mut connection, &database(dir.path()), broken)
         .await
         .unwrap_err();
@@ -91,7 +92,7 @@ async fn a_migration_that_fails_half_way_leaves_the_old_schema_in_use() {
 
     let mut connection = connect(dir.path()).await;
     assert!(!has_table(&mut connection, "later").await);
-    let mended = second("CREATE TABLE later (a)");
+    let mended = with_next("CREATE TABLE later (a)");
     migrate(&mut connection, &database(dir.path()), mended)
         .await
         .unwrap();

@@ -53,7 +53,7 @@ async fn a_login_asks_as_the_standards_say() {
 }
 
 #[tokio::test]
-async fn a_session_has_theproviders_user_and_groups() {
+async fn a_session_has_the_providers_user_and_groups() {
     let (app, provider) = started().await;
     let cookie = log_in(&app, &provider, &json!({})).await;
     let me = me(&app, &cookie).await.json();
@@ -242,7 +242,7 @@ async fn only_the_browser_that_left_comes_back_and_once() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_theprovider_is_told_without_its_words() {
+async fn a_refusal_of_the_provider_is_told_without_its_words() {
     let (app, provider) = started().await;
     let leaving = Leaving::from(&app, "/oauth2/login/oidc").await;
     let answer = [

@@ -1,7 +1,7 @@
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { ChevronLeft, Pencil, ServerOff, Trash2 } from "lucide-react";
 import { useState } from "react";
-import { useMe } from "@/api/queries";
+import { useMay } from "@/api/queries";
 import { trimSlashes } from "@/api/servers";
 import type { ServerInfo } from "@/api/types";
 import { Page } from "@/components/layout/page";
@@ -40,7 +40,8 @@ export function DetailPage() {
 }
 
 function Detail({ server }: { server: ServerInfo }) {
-  const canModify = useMe()?.can_modify_servers ?? false;
+  const mayEdit = useMay("modify_service", server.path);
+  const mayDelete = useMay("delete_service", server.path);
   const navigate = useNavigate();
   const [deleting, setDeleting] = useState(false);
   const flash = useFlashClass(server.path);
@@ -52,23 +53,25 @@ function Detail({ server }: { server: ServerInfo }) {
       heading={<SafeText>{server.server_name}</SafeText>}
       description={server.description && <SafeText lines>{server.description}</SafeText>}
       actions={
-        canModify && (
-          <>
+        <>
+          {mayEdit && (
             <Button asChild>
               <Link to="/edit/$" params={{ _splat: trimSlashes(server.path) }}>
                 <Pencil /> Edit
               </Link>
             </Button>
+          )}
+          {mayDelete && (
             <Button variant="dangerGhost" onClick={() => setDeleting(true)}>
               <Trash2 /> Delete
             </Button>
-          </>
-        )
+          )}
+        </>
       }
     >
       <div className={cn("-mt-2 mb-6 flex flex-wrap items-center gap-x-5 gap-y-3 rounded-lg", flash)}>
         <span className="inline-flex items-center gap-2.5 text-[0.88rem] text-ink-2">
-          <EnabledSwitch server={server} canModify={canModify} />
+          <EnabledSwitch server={server} />
           {server.enabled ? "Enabled" : "Disabled"}
         </span>
         <Health server={server} />

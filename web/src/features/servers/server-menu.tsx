@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { Copy, Ellipsis, Pencil, Plug, Trash2 } from "lucide-react";
 import { useState } from "react";
-import { useConfig } from "@/api/queries";
+import { useConfig, useMay } from "@/api/queries";
 import { trimSlashes } from "@/api/servers";
 import type { ServerInfo } from "@/api/types";
 import { Button } from "@/components/ui/button";
@@ -12,8 +12,10 @@ import { endpointOf } from "@/lib/endpoint";
 import { plainText } from "@/lib/safe-text";
 import { DeleteDialog } from "./delete-dialog";
 
-export function ServerMenu({ server, canModify }: { server: ServerInfo; canModify: boolean }) {
+export function ServerMenu({ server }: { server: ServerInfo }) {
   const [deleting, setDeleting] = useState(false);
+  const mayEdit = useMay("modify_service", server.path);
+  const mayDelete = useMay("delete_service", server.path);
   const config = useConfig();
   const toast = useToast();
   const params = { _splat: trimSlashes(server.path) };
@@ -40,13 +42,15 @@ export function ServerMenu({ server, canModify }: { server: ServerInfo; canModif
           <MenuItem onSelect={copyEndpoint}>
             <Copy aria-hidden /> Copy endpoint
           </MenuItem>
-          {canModify && (
+          {mayEdit && (
+            <MenuItem asChild>
+              <Link to="/edit/$" params={params}>
+                <Pencil aria-hidden /> Edit
+              </Link>
+            </MenuItem>
+          )}
+          {mayDelete && (
             <>
-              <MenuItem asChild>
-                <Link to="/edit/$" params={params}>
-                  <Pencil aria-hidden /> Edit
-                </Link>
-              </MenuItem>
               <MenuSeparator />
               <MenuItem danger onSelect={() => setDeleting(true)}>
                 <Trash2 aria-hidden /> Delete

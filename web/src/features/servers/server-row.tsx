@@ -17,10 +17,9 @@ import { ServerMenu } from "./server-menu";
 
 interface ServerProps {
   server: ServerInfo;
-  canModify: boolean;
 }
 
-export function ServerRow({ server, canModify }: ServerProps) {
+export function ServerRow({ server }: ServerProps) {
   const flash = useFlashClass(server.path);
   return (
     <tr
@@ -47,17 +46,17 @@ export function ServerRow({ server, canModify }: ServerProps) {
       </td>
       <td className="px-3 py-3">
         <span className="flex items-center">
-          <EnabledSwitch server={server} canModify={canModify} />
+          <EnabledSwitch server={server} />
         </span>
       </td>
       <td className="py-3 pr-3 text-right">
-        <ServerMenu server={server} canModify={canModify} />
+        <ServerMenu server={server} />
       </td>
     </tr>
   );
 }
 
-export function ServerCard({ server, canModify }: ServerProps) {
+export function ServerCard({ server }: ServerProps) {
   const flash = useFlashClass(server.path);
   return (
     <li
@@ -68,7 +67,7 @@ export function ServerCard({ server, canModify }: ServerProps) {
         <div className="min-w-0">
           <Title server={server} />
         </div>
-        <EnabledSwitch server={server} canModify={canModify} className="mt-0.5" />
+        <EnabledSwitch server={server} className="mt-0.5" />
       </div>
       <Summary server={server} className="mt-1 line-clamp-2 whitespace-normal" />
       <Tags tags={server.tags} className="mt-2" />
@@ -78,7 +77,7 @@ export function ServerCard({ server, canModify }: ServerProps) {
           <EndpointCell server={server} />
         </span>
         <span className="-mr-2">
-          <ServerMenu server={server} canModify={canModify} />
+          <ServerMenu server={server} />
         </span>
       </div>
     </li>

@@ -1,7 +1,7 @@
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { Plus, SearchX, Server } from "lucide-react";
 import { useEffect, useMemo } from "react";
-import { useMe } from "@/api/queries";
+import { useMay } from "@/api/queries";
 import { Page } from "@/components/layout/page";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
@@ -17,18 +17,18 @@ export function ServersPage() {
   const { query, servers } = useServers();
   const search = useSearch({ from: "/app/" });
   const navigate = useNavigate({ from: "/" });
-  const canModify = useMe()?.can_modify_servers ?? false;
+  const canAdd = useMay("register_service");
   const shown = useMemo(() => filterServers(servers, filterOf(search)), [servers, search]);
   const change = (next: Partial<ListSearch>) =>
     navigate({ search: (now) => ({ ...now, page: 1, ...next }), replace: true, resetScroll: false });
-  useShortcut("n", () => canModify && navigate({ to: "/new" }));
+  useShortcut("n", () => canAdd && navigate({ to: "/new" }));
 
   return (
     <Page
       title="Servers"
       description="MCP servers that clients reach through this gateway."
       actions={
-        canModify &&
+        canAdd &&
         servers.length > 0 && (
           <Button asChild variant="primary">
             <Link to="/new">
@@ -50,7 +50,7 @@ export function ServersPage() {
           />
         </Card>
       ) : servers.length === 0 ? (
-        <NoServers canModify={canModify} />
+        <NoServers canAdd={canAdd} />
       ) : (
         <>
           <Filters servers={servers} search={search} onChange={change} />
@@ -67,7 +67,7 @@ export function ServersPage() {
               </EmptyState>
             </Card>
           ) : (
-            <ServersTable servers={shown} search={search} onChange={change} canModify={canModify} />
+            <ServersTable servers={shown} search={search} onChange={change} />
           )}
         </>
       )}
@@ -75,14 +75,14 @@ export function ServersPage() {
   );
 }
 
-function NoServers({ canModify }: { canModify: boolean }) {
+function NoServers({ canAdd }: { canAdd: boolean }) {
   return (
     <Card>
       <EmptyState
         icon={<Server />}
         title="No servers yet"
         actions={
-          canModify && (
+          canAdd && (
             <>
               <Button asChild variant="primary">
                 <Link to="/new">
@@ -96,7 +96,7 @@ function NoServers({ canModify }: { canModify: boolean }) {
           )
         }
       >
-        {canModify
+        {canAdd
           ? "Register an MCP server by its address. It can be called through the gateway as soon as it is saved."
           : "Nobody has registered a server so far. Ask an administrator to add one."}
       </EmptyState>

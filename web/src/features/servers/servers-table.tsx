@@ -52,11 +52,10 @@ interface ServersTableProps {
   servers: ServerInfo[];
   search: ListSearch;
   onChange: (next: Partial<ListSearch>) => void;
-  canModify: boolean;
 }
 
 /** A table where there is room for one, cards where there is not. */
-export function ServersTable({ servers, search, onChange, canModify }: ServersTableProps) {
+export function ServersTable({ servers, search, onChange }: ServersTableProps) {
   const sort = search.sort ?? "name";
   const desc = search.desc ?? false;
   const lastPage = Math.max(1, Math.ceil(servers.length / PAGE_SIZE));
@@ -109,14 +108,14 @@ export function ServersTable({ servers, search, onChange, canModify }: ServersTa
           </thead>
           <tbody className="divide-y divide-line">
             {rows.map((row) => (
-              <ServerRow key={row.id} server={row.original} canModify={canModify} />
+              <ServerRow key={row.id} server={row.original} />
             ))}
           </tbody>
         </table>
       </Card>
       <ul className="flex flex-col gap-2.5 md:hidden">
         {rows.map((row) => (
-          <ServerCard key={row.id} server={row.original} canModify={canModify} />
+          <ServerCard key={row.id} server={row.original} />
         ))}
       </ul>
       <footer className="mt-3 flex items-center justify-between px-1 text-[0.85rem] text-ink-3">

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::super::super::super::Registry;
 use super::super::super::super::oidc::LogoutError;
+use super::super::super::caller::Anybody;
 use super::provider;
 use crate::auth::verify::Rejection;
 use crate::http::body::{FORM, has_type, read};
@@ -31,6 +32,7 @@ use crate::http::{Edge, Problem};
 )]
 pub(in super::super::super) async fn backchannel(
     State(registry): State<Registry>,
+    _: Anybody,
     Path(name): Path<String>,
     axum::Extension(edge): axum::Extension<Edge>,
     request: Request,

@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::super::super::super::Registry;
 use super::super::super::super::oidc::Answer;
-use super::super::super::caller::{cookie_name, session_of};
+use super::super::super::caller::{Anybody, cookie_name, session_of};
 use super::{cookie, login_cookie, provider, redirect};
 use crate::http::query::Query;
 use crate::http::{Edge, Problem, cookie as cookies};
@@ -32,6 +32,7 @@ use crate::http::{Edge, Problem, cookie as cookies};
 )]
 pub(in super::super::super) async fn callback(
     State(registry): State<Registry>,
+    _: Anybody,
     Path(name): Path<String>,
     axum::Extension(edge): axum::Extension<Edge>,
     RawQuery(query): RawQuery,

@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use super::super::super::super::Registry;
 use super::super::super::super::oidc::LoginError;
+use super::super::super::caller::Anybody;
 use super::{cookie, login_cookie, provider, redirect};
 use crate::http::query::Query;
 use crate::http::{Edge, Problem};
@@ -29,6 +30,7 @@ use crate::http::{Edge, Problem};
 )]
 pub(in super::super::super) async fn login(
     State(registry): State<Registry>,
+    _: Anybody,
     Path(name): Path<String>,
     axum::Extension(edge): axum::Extension<Edge>,
     RawQuery(query): RawQuery,

@@ -4,7 +4,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 
 use super::super::super::super::Registry;
-use super::super::super::caller::{cookie_name, session_of};
+use super::super::super::caller::{Anybody, cookie_name, session_of};
 use super::{cookie, provider, redirect};
 use crate::http::{Edge, Problem};
 
@@ -26,6 +26,7 @@ use crate::http::{Edge, Problem};
 )]
 pub(in super::super::super) async fn logout(
     State(registry): State<Registry>,
+    _: Anybody,
     Path(name): Path<String>,
     axum::Extension(edge): axum::Extension<Edge>,
     request: Request,

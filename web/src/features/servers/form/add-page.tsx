@@ -2,7 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { isStatus } from "@/api/errors";
-import { useMe } from "@/api/queries";
+import { useMay } from "@/api/queries";
 import { createServer, trimSlashes } from "@/api/servers";
 import { Page } from "@/components/layout/page";
 import { Button } from "@/components/ui/button";
@@ -17,7 +17,7 @@ import { definitionOf, emptyValues } from "./values";
 
 export function AddPage() {
   const [values, setValues] = useState(emptyValues);
-  const canModify = useMe()?.can_modify_servers ?? false;
+  const canAdd = useMay("register_service");
   const navigate = useNavigate();
   const live = useLive();
   const toast = useToast();
@@ -29,7 +29,7 @@ export function AddPage() {
       void navigate({ to: "/servers/$", params: { _splat: trimSlashes(server.path) } });
     },
   });
-  if (!canModify) return <NotAllowed />;
+  if (!canAdd) return <NotAllowed />;
   const taken = isStatus(create.error, 409);
 
   return (

@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { isStatus } from "@/api/errors";
-import { serverQuery, useMe } from "@/api/queries";
+import { serverQuery, useMay } from "@/api/queries";
 import { fetchServer, patchServer, trimSlashes } from "@/api/servers";
 import type { ServerInfo, VersionedServer } from "@/api/types";
 import { Page } from "@/components/layout/page";
@@ -24,7 +24,7 @@ import { patchOf, rebase, valuesOf } from "./values";
 export function EditPage() {
   const { _splat = "" } = useParams({ from: "/app/edit/$" });
   const path = `/${trimSlashes(_splat)}`;
-  const canModify = useMe()?.can_modify_servers ?? false;
+  const canModify = useMay("modify_service", path);
   const query = useQuery({ ...serverQuery(path), enabled: canModify });
   if (!canModify) return <NotAllowed />;
   if (query.isPending) return <DetailSkeleton />;
