@@ -83,7 +83,7 @@ pub fn metadata_url(context: &Context, exchange: &Exchange) -> String {
     let base = context
         .gateway
         .base(scheme(context, exchange), host(exchange));
-    format!("{base}{METADATA}{}", exchange.path)
+    format!("{base}{METADATA}{}", exchange.head.raw_path())
 }
 
 /// Whether a canonical path asks for that.
