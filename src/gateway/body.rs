@@ -10,6 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::account::Record;
+use super::filter;
 use super::legacy;
 use super::streams::StreamGuard;
 use super::upstream::AnswerBody;
@@ -28,6 +29,8 @@ pub enum Error {
     Closed,
     /// A legacy stream that cannot go on.
     Legacy(legacy::Error),
+    /// A stream that may hold what its caller must not see.
+    Filtered(filter::Error),
 }
 
 impl fmt::Display for Error {
@@ -37,6 +40,7 @@ impl fmt::Display for Error {
             Self::Silent => "the body stopped coming",
             Self::Closed => "the stream was closed by the gateway",
             Self::Legacy(_) => "the legacy stream cannot be passed on",
+            Self::Filtered(_) => "the stream cannot be looked through",
         })
     }
 }
@@ -58,6 +62,7 @@ impl std::error::Error for Error {
         match self {
             Self::Broken(error) => Some(&**error),
             Self::Legacy(error) => Some(error),
+            Self::Filtered(error) => Some(error),
             Self::Silent | Self::Closed => None,
         }
     }
@@ -147,6 +152,8 @@ pub struct Relay {
     pub guard: Option<StreamGuard>,
     /// Set for legacy streams: their message URL becomes ours.
     pub rewrite: Option<Box<legacy::Rewrite>>,
+    /// Set for streams to callers who may not see every tool.
+    pub events: Option<Box<filter::Events>>,
     /// Written when the body is done with, however that comes about.
     pub record: Option<Box<Record>>,
 }
@@ -169,7 +176,7 @@ impl Relay {
                     record.bytes_out += data.len() as u64;
                     record.busy.handed_over();
                 }
-                if self.incoming.is_end_stream() {
+                if self.is_over() {
                     self.finish();
                 }
             }
@@ -190,22 +197,49 @@ impl Relay {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         loop {
+            if self.events.as_ref().is_some_and(|events| events.is_over()) {
+                return Poll::Ready(None);
+            }
             let polled = ready!(poll_data(&mut self.incoming, &mut self.timer, context));
-            let Some(rewrite) = &mut self.rewrite else {
+            if !self.is_changed() {
                 return Poll::Ready(polled);
-            };
+            }
             let frame = match polled {
                 Some(Ok(frame)) => frame,
-                end => return Poll::Ready(end),
-            };
-            let data = frame.into_data().unwrap_or_default();
-            match rewrite.pass(data) {
-                Ok(data) if data.is_empty() => {}
-                passed => {
-                    return Poll::Ready(Some(passed.map(Frame::data).map_err(Error::Legacy)));
+                Some(error) => return Poll::Ready(Some(error)),
+                None => {
+                    let rest = self.events.as_mut().map(|events| events.finish());
+                    let rest = rest.filter(|rest| !rest.is_empty());
+                    return Poll::Ready(rest.map(|rest| Ok(Frame::data(rest))));
                 }
+            };
+            match self.changed(frame.into_data().unwrap_or_default()) {
+                Ok(data) if data.is_empty() => {}
+                passed => return Poll::Ready(Some(passed.map(Frame::data))),
             }
         }
+    }
+
+    /// Whether what goes on may differ from what came.
+    const fn is_changed(&self) -> bool {
+        self.rewrite.is_some() || self.events.is_some()
+    }
+
+    /// What goes on in the place of what came.
+    fn changed(&mut self, data: Bytes) -> Result<Bytes, Error> {
+        let data = match &mut self.rewrite {
+            Some(rewrite) => rewrite.pass(data).map_err(Error::Legacy)?,
+            None => data,
+        };
+        match &mut self.events {
+            Some(events) => events.pass(&data).map_err(Error::Filtered),
+            None => Ok(data),
+        }
+    }
+
+    /// Whether everything was handed out.
+    fn is_over(&self) -> bool {
+        self.incoming.is_end_stream() && self.events.as_ref().is_none_or(|events| events.is_over())
     }
 
     fn finish(&mut self) {
@@ -241,7 +275,7 @@ impl Body for ResponseBody {
         match self {
             Self::Empty => true,
             Self::Full(bytes, _) => bytes.is_none(),
-            Self::Relay(relay) => relay.incoming.is_end_stream(),
+            Self::Relay(relay) => relay.is_over(),
         }
     }
 
@@ -252,7 +286,7 @@ impl Body for ResponseBody {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             // A rewritten stream has another length than the one that came.
-            Self::Relay(relay) if relay.rewrite.is_some() => SizeHint::default(),
+            Self::Relay(relay) if relay.is_changed() => SizeHint::default(),
             Self::Relay(relay) => relay.incoming.size_hint(),
         }
     }

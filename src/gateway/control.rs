@@ -125,6 +125,7 @@ pub async fn forward(
                 stream_idle: gateway.timeouts.upstream_stream_idle.get(),
                 deadline: None,
                 rewrite: None,
+                events: None,
             };
             let stream = Stream {
                 route: None,

@@ -16,6 +16,7 @@ use super::account::{AccessLine, Record};
 use super::admit::Admitted;
 use super::body::{Relay, RequestBody, ResponseBody, SilenceTimer};
 use super::control;
+use super::filter;
 use super::head::RequestHead;
 use super::legacy;
 use super::prepare::Forwarded;
@@ -254,6 +255,8 @@ pub struct Passing {
     pub deadline: Option<tokio::time::Instant>,
     /// Set for legacy streams: their message URL becomes ours.
     pub rewrite: Option<Box<legacy::Rewrite>>,
+    /// Set for streams to callers who may not see every tool.
+    pub events: Option<Box<filter::Events>>,
 }
 
 /// Phases nine and ten: filter the answer and hand it over; it is accounted when it is through.
@@ -314,6 +317,7 @@ pub fn pass_on(
             timer,
             guard,
             rewrite: passing.rewrite,
+            events: passing.events,
             record: Some(exchange.record),
         }))
     };

@@ -90,12 +90,18 @@ reasons! {
     UpstreamTls = BAD_GATEWAY, 5022, "upstream_tls", "the server's certificate was not accepted";
     /// The upstream broke HTTP, or closed before its answer.
     UpstreamProtocol = BAD_GATEWAY, 5023, "upstream_protocol", "the server closed the connection or answered malformed HTTP";
+    /// Larger than what can be looked through for a caller with part of the rights.
+    AnswerTooLarge = BAD_GATEWAY, 5024, "answer_too_large", "the server's answer is larger than what the gateway can look through for tools that this caller may not see";
+    /// Nobody can say whether it lists tools that the caller may not see.
+    AnswerUnreadable = BAD_GATEWAY, 5025, "answer_unreadable", "the server's answer cannot be read, so that tools that this caller may not see cannot be taken out";
     /// Nothing to route by yet.
     Initializing = SERVICE_UNAVAILABLE, 5030, "initializing", "Gateway initializing, please wait...";
     /// Nobody can decide who may call.
     NoPolicy = SERVICE_UNAVAILABLE, 5031, "no_policy", "the registry offers no policy and no AUTH_SERVER_URL is set";
     /// At the limit.
     Overloaded = SERVICE_UNAVAILABLE, 5032, "overloaded", "too many connections";
+    /// The gateway ends.
+    Stopping = SERVICE_UNAVAILABLE, 5034, "stopping", "the gateway stops; ask another one";
     /// The registry is away.
     RegistryUnavailable = SERVICE_UNAVAILABLE, 5033, "registry_unavailable", "the registry cannot be reached; MCP traffic goes on";
     /// Connecting took too long.

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use tokio::time::Instant;
 
 use super::body::{RequestBody, ResponseBody};
+use super::filter::{self, View};
 use super::head::RequestHead;
 use super::legacy;
 use super::message;
@@ -55,6 +56,8 @@ struct Call {
     message_target: Option<PathAndQuery>,
     /// The answer is a legacy stream.
     rewrite: Option<Box<legacy::Rewrite>>,
+    /// The answer is a stream to a caller who may not see every tool.
+    events: Option<Box<filter::Events>>,
 }
 
 /// What routing found.
@@ -95,6 +98,7 @@ pub async fn call(
                 stream_idle: timeouts.upstream_stream_idle.get(),
                 deadline: call.deadline,
                 rewrite: call.rewrite,
+                events: call.events,
             };
             let gateway = Arc::clone(&context.gateway);
             let opened_at = gateway.clock.now();
@@ -164,6 +168,17 @@ async fn attempt(
     let asked = Some(path.clone()).filter(|_| is_stream && opens_legacy(route, place));
     let to = (target, path);
     let mut answer = send(context, exchange, route, &call, to, body, limit).await?;
+    if let Some(caller) = call.caller.as_ref().filter(|_| !full_right) {
+        let view = View::new(access, route, caller, gateway.limits.message_bytes.bytes());
+        let patience = filter::Patience {
+            silence: gateway.timeouts.upstream_body_idle.get(),
+            deadline: call
+                .deadline
+                .unwrap_or_else(|| Instant::now() + call_limit(gateway, route)),
+        };
+        // Boxed: for callers with part of the rights only, and large.
+        (answer, call.events) = Box::pin(filter::answer(view, answer, patience)).await?;
+    }
     if let Some(asked) = asked {
         call.rewrite = rewrite(gateway, &answer, route, seals, &call, &asked)?;
     }
