@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::account::Record;
 use super::filter;
 use super::legacy;
-use super::streams::StreamGuard;
+use super::shared::Gateway;
+use super::streams::{Stream, StreamGuard};
 use super::upstream::AnswerBody;
 use crate::http::leftover::ClientBody;
 
@@ -148,8 +150,12 @@ pub struct Relay {
     pub incoming: AnswerBody,
     /// Ends the body when the upstream falls silent.
     pub timer: SilenceTimer,
-    /// Set for event streams: closes it when its right ends.
+    /// An event stream.
+    pub is_stream: bool,
+    /// Closes it when its right ends; an answer of another kind gets one once it has to wait.
     pub guard: Option<StreamGuard>,
+    /// Not listed yet.
+    pub unlisted: Option<(Arc<Gateway>, Stream)>,
     /// Set for legacy streams: their message URL becomes ours.
     pub rewrite: Option<Box<legacy::Rewrite>>,
     /// Set for streams to callers who may not see every tool.
@@ -163,13 +169,14 @@ impl Relay {
         if let Some(guard) = &mut self.guard
             && guard.poll_closed(context).is_ready()
         {
-            // An event stream has no end of its own; its client resumes or reconnects.
-            return Poll::Ready(None);
+            return Poll::Ready(self.closed());
         }
         if let Some(record) = &self.record {
             record.busy.asked_for_more();
         }
-        let polled = ready!(self.poll_passed(context));
+        let Poll::Ready(polled) = self.poll_passed(context) else {
+            return self.poll_listed(context);
+        };
         match &polled {
             Some(Ok(frame)) => {
                 if let (Some(record), Some(data)) = (&mut self.record, frame.data_ref()) {
@@ -189,6 +196,25 @@ impl Relay {
             None => self.finish(),
         }
         Poll::Ready(polled)
+    }
+
+    /// An event stream has no end of its own; its client resumes or reconnects. Anything else must not
+    /// look complete.
+    fn closed(&self) -> Option<Result<Frame<Bytes>, Error>> {
+        (!self.is_stream).then_some(Err(Error::Closed))
+    }
+
+    /// Has to wait: from now on its right is looked after.
+    fn poll_listed(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some((gateway, stream)) = self.unlisted.take() else {
+            return Poll::Pending;
+        };
+        let guard = self.guard.insert(gateway.open_call(&stream));
+        ready!(guard.poll_closed(context));
+        Poll::Ready(self.closed())
     }
 
     /// The next frame as the client gets it.

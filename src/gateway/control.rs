@@ -131,10 +131,9 @@ pub async fn forward(
                 route: None,
                 caller: None,
                 endless: true,
-                opened_at: gateway.clock.now(),
+                access: None,
             };
-            let guard = || Some(gateway.open_stream(&stream));
-            pipeline::pass_on(answer, exchange, passing, guard, &context)
+            pipeline::pass_on(answer, exchange, passing, stream, &context)
         }
         Err(reason) => unavailable(&gateway, reason, exchange),
     }

@@ -153,9 +153,16 @@ pub async fn answer(
 
 /// Whether what comes can be read as it comes.
 fn check(status: StatusCode, head: &HeaderMap) -> Result<(), Error> {
-    let is_identity =
-        |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
-    let is_plain = head.get_all(header::CONTENT_ENCODING).iter().all(is_identity)
+    let is_identity = |value: &HeaderValue| {
+        value
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"identity")
+    };
+    let is_plain = head
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .all(is_identity)
         && head
             .get_all(header::CONTENT_TYPE)
             .iter()
@@ -203,7 +210,9 @@ async fn whole(view: &View, answer: &mut Answer, patience: Patience) -> Result<(
         message::Failure::Silent => Reason::UpstreamFirstByte,
         message::Failure::Broken => Reason::UpstreamProtocol,
     })?;
-    let passed = view.restrict(&came).inspect_err(|error| view.refused(error));
+    let passed = view
+        .restrict(&came)
+        .inspect_err(|error| view.refused(error));
     let head = answer.response.headers_mut();
     let body = match passed.map_err(|error| error.reason())? {
         Passed::AsItCame { lists } => {

@@ -106,6 +106,8 @@ reasons! {
     RegistryUnavailable = SERVICE_UNAVAILABLE, 5033, "registry_unavailable", "the registry cannot be reached; MCP traffic goes on";
     /// Connecting took too long.
     UpstreamConnectTimeout = GATEWAY_TIMEOUT, 5040, "upstream_connect_timeout", "the server did not accept the connection in time";
+    /// It came back to us.
+    Loop = LOOP_DETECTED, 5080, "loop", "the request was passed on by gateways too often; a server's URL leads back to the gateway";
     /// No head of an answer in time.
     UpstreamFirstByte = GATEWAY_TIMEOUT, 5041, "upstream_first_byte_timeout", "the server did not answer in time";
 }

@@ -1,12 +1,13 @@
 //! A request to a registered server: who, may they, what exactly, and on its way.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::body::{RequestBody, ResponseBody};
 use super::filter::{self, View};
@@ -90,7 +91,7 @@ pub async fn call(
     )
     .await
     {
-        Ok((answer, call)) => {
+        Ok((answer, call, stream)) => {
             let timeouts = &context.gateway.timeouts;
             let passing = Passing {
                 from: respond::From::Server,
@@ -100,21 +101,7 @@ pub async fn call(
                 rewrite: call.rewrite,
                 events: call.events,
             };
-            let gateway = Arc::clone(&context.gateway);
-            let opened_at = gateway.clock.now();
-            let stream = Stream {
-                route: Some(route),
-                caller: call.caller,
-                endless: call.endless,
-                opened_at,
-            };
-            pipeline::pass_on(
-                answer,
-                exchange,
-                passing,
-                || Some(gateway.open_stream(&stream)),
-                &context,
-            )
+            pipeline::pass_on(answer, exchange, passing, stream, &context)
         }
         Err(reason) => pipeline::refuse(reason, &exchange.reply, exchange.record),
     }
@@ -127,11 +114,17 @@ async fn attempt(
     place: Place<'_>,
     deciding: Option<&(Arc<Access>, Arc<Seals>)>,
     body: ClientBody,
-) -> Result<(upstream::Answer, Call), Reason> {
+) -> Result<(upstream::Answer, Call, Stream), Reason> {
     let gateway = &context.gateway;
     let (access, seals) = deciding.ok_or(Reason::NoPolicy)?;
     check_method(exchange, place, route)?;
     let mut call = authenticate(gateway, exchange, route, access)?;
+    let mut stream = Stream {
+        route: Some(Arc::clone(route)),
+        caller: call.caller.clone(),
+        access: Some(Arc::clone(access)),
+        endless: false,
+    };
     let place = find_session(exchange, route, place, seals, &mut call)?;
     let full_right = may(access, route, call.caller.as_deref(), Action::Everything);
     let raw = exchange.websocket || matches!(place, Place::Below(_));
@@ -145,7 +138,8 @@ async fn attempt(
     } else if *exchange.head.method() == Method::POST && !(route.route.passthrough && full_right) {
         let deadline = Instant::from_std(exchange.record.started) + call_limit(gateway, route);
         call.deadline = Some(deadline);
-        read_message(gateway, exchange, route, access, &mut call, body, deadline).await?;
+        let reading = read_message(gateway, exchange, route, access, &mut call, body, deadline);
+        watched(gateway, &stream, reading).await?;
         (
             RequestBody::Held(call.message.take()),
             deadline.saturating_duration_since(Instant::now()),
@@ -167,18 +161,20 @@ async fn attempt(
     let is_stream = *exchange.head.method() == Method::GET && !raw;
     let asked = Some(path.clone()).filter(|_| is_stream && opens_legacy(route, place));
     let to = (target, path);
-    let mut answer = send(context, exchange, route, &call, to, body, limit).await?;
-    if let Some(caller) = call.caller.as_ref().filter(|_| !full_right) {
-        let view = View::new(access, route, caller, gateway.limits.message_bytes.bytes());
-        let patience = filter::Patience {
-            silence: gateway.timeouts.upstream_body_idle.get(),
-            deadline: call
-                .deadline
-                .unwrap_or_else(|| Instant::now() + call_limit(gateway, route)),
-        };
-        // Boxed: for callers with part of the rights only, and large.
-        (answer, call.events) = Box::pin(filter::answer(view, answer, patience)).await?;
-    }
+    let view = call.caller.as_ref().filter(|_| !full_right);
+    let view =
+        view.map(|caller| View::new(access, route, caller, gateway.limits.message_bytes.bytes()));
+    stream.endless = call.endless;
+    let answering = async {
+        let answer = send(context, exchange, route, &call, to, body, limit).await?;
+        match view {
+            // Boxed: for callers with part of the rights only, and large.
+            Some(view) => Box::pin(looked_through(gateway, route, &call, view, answer)).await,
+            None => Ok((answer, None)),
+        }
+    };
+    let (mut answer, events) = watched(gateway, &stream, answering).await?;
+    call.events = events;
     if let Some(asked) = asked {
         call.rewrite = rewrite(gateway, &answer, route, seals, &call, &asked)?;
     }
@@ -186,7 +182,43 @@ async fn attempt(
         let holder = call.holder(route);
         session::hand_out(seals, answer.response.headers_mut(), holder)?;
     }
-    Ok((answer, call))
+    Ok((answer, call, stream))
+}
+
+/// Waits for what becomes of a call: one that takes longer than a moment is given up when the right
+/// to it ends.
+async fn watched<T>(
+    gateway: &Gateway,
+    stream: &Stream,
+    work: impl Future<Output = Result<T, Reason>>,
+) -> Result<T, Reason> {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout(A_MOMENT, &mut work).await {
+        return done;
+    }
+    let mut guard = gateway.open_call(stream);
+    tokio::select! {
+        biased;
+        () = guard.closed() => Err(gateway.lost(stream).unwrap_or(Reason::Stopping)),
+        done = work => done,
+    }
+}
+
+/// The answer as somebody with part of the rights may see it.
+async fn looked_through(
+    gateway: &Gateway,
+    route: &CompiledRoute,
+    call: &Call,
+    view: View,
+    answer: upstream::Answer,
+) -> Result<(upstream::Answer, Option<Box<filter::Events>>), Reason> {
+    let patience = filter::Patience {
+        silence: gateway.timeouts.upstream_body_idle.get(),
+        deadline: call
+            .deadline
+            .unwrap_or_else(|| Instant::now() + call_limit(gateway, route)),
+    };
+    filter::answer(view, answer, patience).await
 }
 
 impl Call {
@@ -482,3 +514,5 @@ async fn send(
 
 /// Fields that a request to a server gets from us, about.
 const OUR_FIELDS: usize = 16;
+/// Calls that are over by then are not listed, so that they cost no lock. Revocation may take a second.
+const A_MOMENT: Duration = Duration::from_millis(250);

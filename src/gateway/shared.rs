@@ -20,7 +20,6 @@ use crate::catalog::{Snapshot, SnapshotSink};
 use crate::config::gateway::{LimitsConfig, TimeoutsConfig};
 use crate::config::{GatewayConfig, HttpConfig};
 use crate::domain::endpoint::UpstreamUrl;
-use crate::domain::policy::Action;
 use crate::domain::principal::Principal;
 use crate::domain::secret::Secret;
 use crate::domain::server::UpstreamTls;
@@ -92,6 +91,8 @@ pub struct Gateway {
     pub clock: Clock,
     /// Open event streams and tunnels.
     pub streams: Arc<Streams>,
+    /// Calls that have been waiting for more than a moment.
+    pub calls: Arc<Streams>,
     /// WebSocket tunnels.
     pub tunnels: TaskTracker,
     /// The registry.
@@ -130,6 +131,7 @@ impl Gateway {
             public_path: public_path(&parts.http),
             ids: RequestIds::new(parts.run),
             streams: Streams::new(usage.streams.clone()),
+            calls: Streams::new(metrics::Gauge::noop()),
             usage,
             clock: parts.clock,
             verifier: parts.verifier,
@@ -181,19 +183,47 @@ impl Gateway {
         let guard = self.streams.open(stream.clone());
         // A snapshot may have come since the request was authorised: what is listed from here on is
         // seen by the next one, what came before is looked at now.
-        if let Some(table) = self.table()
-            && !keeps(&table, stream, self.clock.now())
-        {
+        if self.lost(stream).is_some() || self.table().is_some_and(|table| moved(&table, stream)) {
             guard.close();
         }
         guard
     }
 
+    /// Lists a call that takes its time, which is given up when its right or its server ends.
+    pub fn open_call(&self, call: &Stream) -> StreamGuard {
+        let guard = self.calls.open(call.clone());
+        if self.lost(call).is_some() {
+            guard.close();
+        }
+        guard
+    }
+
+    /// Why what was rightly begun may not go on; `None` where it may.
+    pub fn lost(&self, stream: &Stream) -> Option<Reason> {
+        lost(self.table.load().as_deref()?, stream, self.clock.now())
+    }
+
+    /// Closes the streams and calls whose credential has ended.
+    pub fn close_expired(&self) {
+        let now = self.clock.now();
+        self.streams.close_expired(now);
+        self.calls.close_expired(now);
+    }
+
+    /// The gateway stops: closes what has no end of its own, now and from now on.
+    pub fn stop_streams(&self) {
+        self.streams.stop();
+        self.calls.stop();
+    }
+
     /// Closes the streams that lost their server or their right.
     fn review_streams(&self, table: &Table) {
+        let now = self.clock.now();
+        let keeps = |stream: &Stream| lost(table, stream, now).is_none();
         let closed = self
             .streams
-            .close_unless(|stream| keeps(table, stream, self.clock.now()));
+            .close_unless(|stream| keeps(stream) && !moved(table, stream))
+            + self.calls.close_unless(keeps);
         if closed > 0 {
             tracing::info!(
                 streams = closed,
@@ -218,40 +248,46 @@ fn bearer(token: &Secret<String>) -> Option<Arc<HeaderValue>> {
     Some(Arc::new(value))
 }
 
-fn keeps(table: &Table, stream: &Stream, now: Timestamp) -> bool {
-    let Some(opened) = &stream.route else {
-        // The registry looks after its own.
-        return true;
-    };
-    let Some(route) = table.get(opened.path()) else {
-        return false;
-    };
-    if route.route.endpoints != opened.route.endpoints {
-        return false;
-    }
-    let Some(access) = table.access() else {
-        return false;
-    };
-    match &stream.caller {
-        None => route.route.public,
-        Some(caller) => {
-            still_counts(&access.trust, caller, stream.opened_at, now)
-                && access.policy.allows(caller, route.path(), Action::Stream)
-        }
-    }
+/// Whether a stream's server is another one by now; a call in flight may finish at the old one.
+fn moved(table: &Table, stream: &Stream) -> bool {
+    stream.route.as_ref().is_some_and(|opened| {
+        table
+            .get(opened.path())
+            .is_none_or(|route| route.route.endpoints != opened.route.endpoints)
+    })
 }
 
-/// Whether a credential that was good when the stream was opened still is.
-fn still_counts(trust: &Trust, caller: &Principal, opened_at: Timestamp, now: Timestamp) -> bool {
+fn lost(table: &Table, stream: &Stream, now: Timestamp) -> Option<Reason> {
+    // The registry looks after its own.
+    let opened = stream.route.as_ref()?;
+    let Some(route) = table.get(opened.path()) else {
+        return Some(Reason::NotFound);
+    };
+    let Some(access) = table.access() else {
+        return Some(Reason::NoPolicy);
+    };
+    let (Some(caller), Some(before)) = (&stream.caller, &stream.access) else {
+        return (!route.route.public).then_some(Reason::Unauthenticated);
+    };
+    if !still_counts(&access.trust, &before.trust, caller, now) {
+        return Some(Reason::Unauthenticated);
+    }
+    let reach = access.policy.reach(caller, route.path());
+    let keeps = reach.covers(&before.policy.reach(caller, route.path()));
+    (!keeps).then_some(Reason::Forbidden)
+}
+
+/// Whether a credential that was good by `before` still is. What signed it is not remembered: a key
+/// that is no longer trusted takes all that was opened under it along.
+fn still_counts(trust: &Trust, before: &Trust, caller: &Principal, now: Timestamp) -> bool {
+    let is_revoked = |id| trust.revoked.contains_key(id);
+    let subject = &*caller.subject;
+    let moment = trust.not_before.get(subject);
     caller.expires_at.is_none_or(|end| end > now)
-        && caller
-            .token_id
-            .as_ref()
-            .is_none_or(|id| !trust.revoked.contains_key(id))
-        && trust
-            .not_before
-            .get(&*caller.subject)
-            .is_none_or(|moment| *moment <= opened_at)
+        && !caller.token_id.as_ref().is_some_and(is_revoked)
+        && (moment.is_none() || moment == before.not_before.get(subject))
+        && (&trust.issuer, &trust.audience) == (&before.issuer, &before.audience)
+        && before.keys.iter().all(|key| trust.keys.contains(key))
 }
 
 impl SnapshotSink for Gateway {

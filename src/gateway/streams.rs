@@ -9,6 +9,7 @@ use metrics::Gauge;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::table::CompiledRoute;
+use crate::catalog::snapshot::Access;
 use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
 
@@ -43,8 +44,8 @@ pub struct Stream {
     /// Without end by design (a GET stream, a subscription, a tunnel): closed as soon as the
     /// gateway stops, while an answer in progress may finish.
     pub endless: bool,
-    /// When it was opened.
-    pub opened_at: Timestamp,
+    /// What let it be opened; `None` at the registry.
+    pub access: Option<Arc<Access>>,
 }
 
 impl Streams {

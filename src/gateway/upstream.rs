@@ -179,6 +179,8 @@ fn refusal(error: &hyper::Error) -> Reason {
     match error.source().and_then(|source| source.downcast_ref()) {
         Some(body::Error::Silent) => Reason::BodyTimeout,
         Some(body::Error::Broken(_)) => Reason::BadRequest,
-        Some(body::Error::Closed | body::Error::Legacy(_) | body::Error::Filtered(_)) | None => Reason::UpstreamProtocol,
+        Some(body::Error::Closed | body::Error::Legacy(_) | body::Error::Filtered(_)) | None => {
+            Reason::UpstreamProtocol
+        }
     }
 }

@@ -40,10 +40,7 @@ impl Events {
         parser.push(bytes);
         let mut passed = BytesMut::new();
         let limit = self.view.limit;
-        while let Some(event) = parser
-            .next_event()
-            .map_err(|_| Error::TooLarge { limit })?
-        {
+        while let Some(event) = parser.next_event().map_err(|_| Error::TooLarge { limit })? {
             match cut(&self.view, &event)? {
                 Some(event) => passed.extend_from_slice(event.raw()),
                 None => passed.extend_from_slice(event.raw()),

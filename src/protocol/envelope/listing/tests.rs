@@ -28,7 +28,10 @@ fn only_what_may_be_seen_stays_and_keeps_its_bytes() {
             r#"{"result":{"tools":[{"name":"write"},{"name":"read"}]}}"#,
             r#"{"result":{"tools":[{"name":"read"}]}}"#,
         ),
-        (r#"{"result":{"tools":[{"name":"write"}]}}"#, r#"{"result":{"tools":[]}}"#),
+        (
+            r#"{"result":{"tools":[{"name":"write"}]}}"#,
+            r#"{"result":{"tools":[]}}"#,
+        ),
         (
             r#"{"result":{"tools":[{"name":"READ"},{"name":"read "},{"name":["read"]},{},7,"read",null,[{"name":"read"}]]}}"#,
             r#"{"result":{"tools":[]}}"#,
@@ -196,7 +199,10 @@ fn model_message(message: &mut Value) {
     };
     let before = tools.len();
     tools.retain(|tool| {
-        tool.is_object() && tool["name"].as_str().is_some_and(|name| SEEN.contains(&name))
+        tool.is_object()
+            && tool["name"]
+                .as_str()
+                .is_some_and(|name| SEEN.contains(&name))
     });
     let is_changed = tools.len() < before;
     if is_changed && result.contains_key("cacheScope") {
