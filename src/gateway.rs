@@ -13,6 +13,7 @@ pub mod control;
 pub mod filter;
 pub mod head;
 pub mod legacy;
+pub mod limit;
 pub mod message;
 pub mod origin;
 pub mod pipeline;

@@ -223,8 +223,13 @@ impl Relay {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         loop {
-            if self.events.as_ref().is_some_and(|events| events.is_over()) {
-                return Poll::Ready(None);
+            if let Some(events) = &mut self.events {
+                if let Some(failure) = events.failure() {
+                    return Poll::Ready(Some(Err(Error::Filtered(failure))));
+                }
+                if events.is_over() {
+                    return Poll::Ready(None);
+                }
             }
             let polled = ready!(poll_data(&mut self.incoming, &mut self.timer, context));
             if !self.is_changed() {

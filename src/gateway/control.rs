@@ -132,6 +132,7 @@ pub async fn forward(
                 caller: None,
                 endless: true,
                 access: None,
+                place: None,
             };
             pipeline::pass_on(answer, exchange, passing, stream, &context)
         }

@@ -76,6 +76,10 @@ reasons! {
     ExpectationFailed = EXPECTATION_FAILED, 4170, "expectation_failed", "only Expect: 100-continue is supported";
     /// The TLS name and Host differ.
     Misdirected = MISDIRECTED_REQUEST, 4210, "misdirected", "the connection was made for another host name";
+    /// More calls of one caller at one server than are allowed.
+    TooManyCalls = TOO_MANY_REQUESTS, 4290, "too_many_calls", "too many calls of this caller at this server; see Retry-After";
+    /// More open streams of one caller than are allowed.
+    TooManyStreams = TOO_MANY_REQUESTS, 4291, "too_many_streams", "too many open streams of this caller; close one";
     /// Too many or too large header fields.
     HeadTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE, 4310, "head_too_large", "the header fields are too many or too large";
     /// Broke while we handled it.

@@ -124,7 +124,9 @@ async fn attempt(
         caller: call.caller.clone(),
         access: Some(Arc::clone(access)),
         endless: false,
+        place: None,
     };
+    charge(context, exchange, route, call.caller.as_deref(), 1)?;
     let place = find_session(exchange, route, place, seals, &mut call)?;
     let full_right = may(access, route, call.caller.as_deref(), Action::Everything);
     let raw = exchange.websocket || matches!(place, Place::Below(_));
@@ -139,7 +141,8 @@ async fn attempt(
         let deadline = Instant::from_std(exchange.record.started) + call_limit(gateway, route);
         call.deadline = Some(deadline);
         let reading = read_message(gateway, exchange, route, access, &mut call, body, deadline);
-        watched(gateway, &stream, reading).await?;
+        let more = watched(gateway, &stream, reading).await?;
+        charge(context, exchange, route, call.caller.as_deref(), more)?;
         (
             RequestBody::Held(call.message.take()),
             deadline.saturating_duration_since(Instant::now()),
@@ -165,6 +168,10 @@ async fn attempt(
     let view =
         view.map(|caller| View::new(access, route, caller, gateway.limits.message_bytes.bytes()));
     stream.endless = call.endless;
+    if let Some(limit) = gateway.stream_limit.as_ref().filter(|_| call.endless) {
+        let place = limit.place(&counted_as(context, exchange, call.caller.as_deref()));
+        stream.place = Some(place.ok_or(Reason::TooManyStreams)?);
+    }
     let answering = async {
         let answer = send(context, exchange, route, &call, to, body, limit).await?;
         match view {
@@ -183,6 +190,39 @@ async fn attempt(
         session::hand_out(seals, answer.response.headers_mut(), holder)?;
     }
     Ok((answer, call, stream))
+}
+
+/// Takes calls from the caller's share of a server, where there is a limit.
+fn charge(
+    context: &Context,
+    exchange: &mut Exchange,
+    route: &CompiledRoute,
+    caller: Option<&Principal>,
+    calls: usize,
+) -> Result<(), Reason> {
+    let gateway = &context.gateway;
+    let Some(limit) = gateway.call_limit.as_ref().filter(|_| calls > 0) else {
+        return Ok(());
+    };
+    let caller = counted_as(context, exchange, caller);
+    let now = gateway.began.elapsed();
+    limit
+        .take(&caller, route.path().as_str(), calls, now)
+        .map_err(|wait| {
+            exchange.reply.retry_after = wait.as_secs() + 1;
+            Reason::TooManyCalls
+        })
+}
+
+/// Whom a call counts for: the caller, or at a public server the address that it comes from.
+fn counted_as(context: &Context, exchange: &Exchange, caller: Option<&Principal>) -> Vec<u8> {
+    match caller {
+        Some(caller) => caller.subject.as_bytes().to_vec(),
+        None => {
+            let address = pipeline::forwarded(context, exchange).client;
+            [b"@", address.as_bytes()].concat()
+        }
+    }
 }
 
 /// Waits for what becomes of a call: one that takes longer than a moment is given up when the right
@@ -363,7 +403,8 @@ fn bearer(value: &str) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-/// Phases five and six: hold and parse the message, check each part of it.
+/// Phases five and six: hold and parse the message, check each part of it. Says how many more than
+/// one there are.
 async fn read_message(
     gateway: &Gateway,
     exchange: &mut Exchange,
@@ -372,7 +413,7 @@ async fn read_message(
     call: &mut Call,
     body: ClientBody,
     deadline: Instant,
-) -> Result<(), Reason> {
+) -> Result<usize, Reason> {
     message::check_media(&exchange.head)?;
     let bytes = message::hold(
         body,
@@ -402,8 +443,9 @@ async fn read_message(
             line.rpc_target = message.target.as_ref().map(ToString::to_string);
         }
     }
+    let more = envelope.messages().len().saturating_sub(1);
     call.message = Some(bytes);
-    Ok(())
+    Ok(more)
 }
 
 fn cross_check(head: &RequestHead, envelope: &Envelope<'_>) -> Result<(), Reason> {

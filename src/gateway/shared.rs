@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
@@ -10,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::account::RequestIds;
 use super::admit::RequestRules;
+use super::limit::{CallLimit, StreamLimit};
 use super::origin::{LocalPeer, Origin, Origins};
 use super::reason::Reason;
 use super::streams::{Stream, StreamGuard, Streams};
@@ -93,6 +95,12 @@ pub struct Gateway {
     pub streams: Arc<Streams>,
     /// Calls that have been waiting for more than a moment.
     pub calls: Arc<Streams>,
+    /// Calls of one caller at one server, where they are limited.
+    pub call_limit: Option<CallLimit>,
+    /// Open streams of one caller, where they are limited.
+    pub stream_limit: Option<Arc<StreamLimit>>,
+    /// When this process began to count.
+    pub began: Instant,
     /// WebSocket tunnels.
     pub tunnels: TaskTracker,
     /// The registry.
@@ -124,6 +132,12 @@ impl Gateway {
                 parts.is_public,
             ),
             serve_limits: ServeLimits::new(&parts.config),
+            call_limit: CallLimit::new(
+                parts.config.limits.calls_per_minute,
+                parts.config.limits.calls_burst,
+            ),
+            stream_limit: StreamLimit::new(parts.config.limits.streams_per_caller),
+            began: Instant::now(),
             limits: parts.config.limits,
             timeouts: parts.config.timeouts,
             access_log: parts.config.access_log,

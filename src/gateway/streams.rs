@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use metrics::Gauge;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::limit;
 use super::table::CompiledRoute;
 use crate::catalog::snapshot::Access;
 use crate::domain::principal::Principal;
@@ -46,6 +47,8 @@ pub struct Stream {
     pub endless: bool,
     /// What let it be opened; `None` at the registry.
     pub access: Option<Arc<Access>>,
+    /// Its place among its caller's streams, where they are limited.
+    pub place: Option<Arc<limit::Place>>,
 }
 
 impl Streams {

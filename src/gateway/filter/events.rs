@@ -11,34 +11,51 @@ pub struct Events {
     view: View,
     /// `None` once the stream is over.
     parser: Option<Parser>,
+    /// Why it must end once the events before were handed out.
+    failure: Option<Error>,
 }
 
 impl Events {
     /// Nothing has passed yet.
     pub fn new(view: View) -> Self {
         let parser = Some(Parser::new(view.limit));
-        Self { view, parser }
+        Self {
+            view,
+            parser,
+            failure: None,
+        }
     }
 
     /// What goes on to the client now that these bytes came; may be nothing.
     ///
     /// # Errors
-    /// The stream must end here.
+    /// The stream must end here; whole events before the one that is to blame were handed out.
     pub fn pass(&mut self, bytes: &[u8]) -> Result<Bytes, Error> {
-        let passed = self.look(bytes);
-        if let Err(error) = &passed {
-            self.view.refused(error);
-            self.parser = None;
+        let mut passed = BytesMut::new();
+        match self.look(bytes, &mut passed) {
+            Ok(()) => Ok(passed.freeze()),
+            Err(error) => {
+                self.view.refused(&error);
+                self.parser = None;
+                if passed.is_empty() {
+                    return Err(error);
+                }
+                self.failure = Some(error);
+                Ok(passed.freeze())
+            }
         }
-        passed
     }
 
-    fn look(&mut self, bytes: &[u8]) -> Result<Bytes, Error> {
+    /// Why the stream ends, once.
+    pub const fn failure(&mut self) -> Option<Error> {
+        self.failure.take()
+    }
+
+    fn look(&mut self, bytes: &[u8], passed: &mut BytesMut) -> Result<(), Error> {
         let Some(parser) = &mut self.parser else {
-            return Ok(Bytes::new());
+            return Ok(());
         };
         parser.push(bytes);
-        let mut passed = BytesMut::new();
         let limit = self.view.limit;
         while let Some(event) = parser.next_event().map_err(|_| Error::TooLarge { limit })? {
             match cut(&self.view, &event)? {
@@ -50,7 +67,7 @@ impl Events {
         if let Some(comments) = parser.take_comments() {
             passed.extend_from_slice(&comments);
         }
-        Ok(passed.freeze())
+        Ok(())
     }
 
     /// The stream is over: what is left of it, once. Clients ignore an event without an end; one that could hold a list
@@ -63,7 +80,7 @@ impl Events {
 
     /// Whether nothing more will come.
     pub const fn is_over(&self) -> bool {
-        self.parser.is_none()
+        self.parser.is_none() && self.failure.is_none()
     }
 }
 

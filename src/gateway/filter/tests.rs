@@ -78,6 +78,7 @@ fn passed<'p>(limit: usize, parts: impl IntoIterator<Item = &'p [u8]>) -> Result
     let mut all = Vec::new();
     for part in parts {
         all.extend_from_slice(&events.pass(part)?);
+        events.failure().map_or(Ok(()), Err)?;
     }
     all.extend_from_slice(&events.finish());
     assert!(events.is_over());

@@ -1,5 +1,9 @@
 //! The policy on tools, wherever they are named: in calls and in lists.
 
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
 use super::client::{Client, Field, JSON, LIST, Reply, ask};
 use super::upstream::{EVENTS, Upstream, answer, chunk, json};
 use super::wire::{Head, soon};
@@ -120,7 +124,7 @@ async fn a_list_that_cannot_be_read_is_refused_to_those_with_part_of_the_rights_
             .into_bytes()
     };
     let twice = TOOLS.replace("\"tools\":[", "\"tools\":[],\"tools\":[");
-    let huge = TOOLS.replace("\"c\"", &format!("\"{}\"", "c".repeat(4 << 20)));
+    let huge = TOOLS.replace("\"c\"", &format!("\"{}\"", "c".repeat(5 << 20)));
     for (served, reason) in [
         (field("content-encoding: gzip"), "answer_unreadable"),
         (
@@ -151,18 +155,35 @@ async fn a_list_that_cannot_be_read_is_refused_to_those_with_part_of_the_rights_
 #[tokio::test]
 async fn an_event_that_cannot_be_read_or_held_breaks_the_stream_off() {
     let twice = TOOLS.replace("\"tools\":[", "\"tools\":[],\"tools\":[");
-    let huge = TOOLS.replace("\"c\"", &format!("\"{}\"", "c".repeat(4 << 20)));
+    let huge = TOOLS.replace("\"c\"", &format!("\"{}\"", "c".repeat(5 << 20)));
     for bad in [twice, huge] {
-        let (_upstream, front) = front(events(&[TOOLS, &bad, TOOLS])).await;
+        let seen = Arc::new(Notify::new());
+        let (sees, bad) = (Arc::clone(&seen), Arc::<str>::from(bad));
+        let upstream = Upstream::scripted(move |_, mut wire| {
+            let (sees, bad) = (Arc::clone(&sees), Arc::clone(&bad));
+            async move {
+                wire.send(EVENTS).await.ok()?;
+                wire.send(chunk(format!("data: {TOOLS}\n\n"))).await.ok()?;
+                sees.notified().await;
+                let rest = format!(": last\n\ndata: {bad}\n\ndata: {TOOLS}\n\n");
+                wire.send(chunk(rest)).await.ok()?;
+                wire.send("0\r\n\r\n").await.ok()?;
+                Some(wire)
+            }
+        })
+        .await;
+        let front = Front::routing([Server::new("/a", &upstream.url("/mcp"))]);
         let bearer = format!("Bearer {}", front.reader_token());
         let mut client = Client::plain(front.plain).await;
         let fields = [("authorization", bearer.as_str())];
         client.send("GET", "/a", &fields, b"").await.unwrap();
         assert_eq!(client.head().await.word(1), "200");
-        let seen = soon(client.wire.rest()).await;
-        let seen = String::from_utf8(seen).unwrap();
-        assert!(seen.contains(READERS) && !seen.contains("write"), "{seen}");
-        assert!(!seen.ends_with("0\r\n\r\n"), "it must not look complete");
+        let first = soon(client.wire.chunk()).await.unwrap().unwrap();
+        assert_eq!(first, format!("data: {READERS}\n\n").as_bytes());
+        seen.notify_one();
+        let rest = String::from_utf8(soon(client.wire.rest()).await).unwrap();
+        assert!(!rest.contains("write"), "{rest}");
+        assert!(!rest.ends_with("0\r\n\r\n"), "it must not look complete");
     }
 }
 

@@ -9,7 +9,7 @@ use mcp::domain::time::Timestamp;
 use super::client::{Client, Field, JSON, LIST};
 use super::upstream::{EVENTS, Upstream, chunk, json};
 use super::wire::soon;
-use crate::support::front::{Front, NOW, Server, revoke};
+use crate::support::front::{Front, NOW, Server, Setup, revoke};
 
 const SWITCHING: &str =
     "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n";
@@ -267,4 +267,66 @@ async fn a_message_that_came_slowly_is_judged_by_what_holds_at_its_end() {
     });
     assert_eq!(client.reply("POST").await.unwrap().status(), 401);
     assert!(bench.upstream.calls().is_empty());
+}
+
+#[tokio::test]
+async fn calls_and_streams_of_a_caller_have_limits_where_they_are_set() {
+    let upstream = Upstream::scripted(|call, mut wire| async move {
+        if call.method() == "GET" {
+            wire.send(EVENTS).await.ok()?;
+            wire.rest().await;
+            return None;
+        }
+        wire.send(json("{}")).await.ok()?;
+        Some(wire)
+    })
+    .await;
+    let mut setup = Setup::default();
+    setup.limits.calls_per_minute = 1;
+    setup.limits.calls_burst = 4;
+    setup.limits.streams_per_caller = 1;
+    let front = Front::start(setup);
+    let url = upstream.url("/mcp");
+    front.apply([Server::new("/a", &url), Server::new("/b", &url)]);
+    let [ann, bob] = ["ann", "bob"].map(|user| format!("Bearer {}", front.issuer.token_of(user)));
+    let mut client = Client::plain(front.plain).await;
+    let mut post = async |token: &str, target: &str, body: &str| {
+        let fields = [JSON, ("authorization", token)];
+        client.ask("POST", target, &fields, body.as_bytes()).await
+    };
+    // A batch counts for what is in it.
+    assert_eq!(
+        post(&ann, "/a", &format!("[{LIST},{LIST},{LIST}]"))
+            .await
+            .status(),
+        200
+    );
+    assert_eq!(post(&ann, "/a", LIST).await.status(), 200);
+    let refused = post(&ann, "/a", LIST).await;
+    assert_eq!(
+        (refused.status(), &*refused.reason()),
+        (429, "too_many_calls")
+    );
+    let wait = refused.head.one("retry-after").unwrap().parse::<u64>();
+    assert!((1..=61).contains(&wait.unwrap()));
+    assert_eq!(post(&bob, "/a", LIST).await.status(), 200);
+    assert_eq!(post(&ann, "/b", LIST).await.status(), 200);
+    let open = async || {
+        let mut client = Client::plain(front.plain).await;
+        let fields = [("authorization", ann.as_str())];
+        client.send("GET", "/b", &fields, b"").await.unwrap();
+        let status = client.head().await.word(1).to_owned();
+        (client, status)
+    };
+    let (first, status) = open().await;
+    assert_eq!(status, "200");
+    assert_eq!(open().await.1, "429");
+    drop(first);
+    soon(async {
+        while !front.gateway.streams.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(open().await.1, "200");
 }
