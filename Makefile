@@ -15,20 +15,20 @@ define not_yet
 @sed -n 's/^# not yet: $@: \(.*\)/note: not covered by make $@ yet: \1/p' $(firstword $(MAKEFILE_LIST))
 endef
 
-# not yet: run: sign-in with an identity provider (the local admin is the only login)
 run: ## build all and run it here: full mode with TLS and example servers; Ctrl-C stops it
 	$(not_yet)
 	@scripts/run.sh
 
-# not yet: test: containers (make test-deploy), load, soak and crash figures, MCP conformance suites, identity providers, other gateways
+# not yet: test: containers (make test-deploy), load, soak and crash figures, MCP conformance suites, other gateways
 test: ## format, lint, unit, integration, process, client and browser tests
 	$(not_yet)
 	@scripts/test.sh
 
-# not yet: test-full: MCP conformance suites, h2spec, TLS testers, other gateways in front, load and crash figures at full length
-test-full: ## make test, then make test-deploy
+# not yet: test-full: MCP conformance suites, TLS testers, Keycloak, other gateways in front, load and crash figures at full length
+test-full: ## make test, then h2spec and make test-deploy
 	$(not_yet)
 	@scripts/test.sh
+	@scripts/h2spec.sh
 	@scripts/test-deploy.sh
 
 # not yet: test-deploy: auth-server, metrics-service, keycloak, mcpgw and atlassian services; several gateways; migration and rollback
@@ -36,8 +36,8 @@ test-deploy: ## build the images with podman, bring both compose stacks up, chec
 	$(not_yet)
 	@scripts/test-deploy.sh
 
-# not yet: bench: comparison with NGINX, HAProxy and Envoy; load figures; thresholds. Only micro benchmarks run, where there are any
-bench: ## micro benchmarks
+# not yet: bench: Envoy and other proxies, HTTP/3, session resumption, RSA certificates, real networks
+bench: ## our gateway beside NGINX and HAProxy: CPU, memory, delay; WHAT="h1 sse", QUICK=1, UPDATE=1, WHAT=micro, WHAT=profile
 	$(not_yet)
 	@scripts/bench.sh
 

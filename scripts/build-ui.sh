@@ -14,17 +14,8 @@ sources_digest() {
   } | sha256sum | cut -d' ' -f1
 }
 
-install_modules() {
-  local lock
-  lock="$(sha256sum web/package-lock.json | cut -d' ' -f1)"
-  if [ -d web/node_modules ] && [ "$(cat web/node_modules/.lock-digest 2>/dev/null)" = "$lock" ]; then return 0; fi
-  say "installing the UI's packages (npm ci)"
-  (cd web && npm ci --no-audit --no-fund --loglevel=error </dev/null)
-  printf '%s' "$lock" > web/node_modules/.lock-digest
-}
-
 [ -f web/package.json ] || die "web/package.json is missing: this checkout has no UI"
-install_modules
+npm_install web "the UI"
 [ "${1:-}" = modules ] && exit 0
 
 digest="$(sources_digest)"

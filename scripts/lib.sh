@@ -36,3 +36,13 @@ owned() {
 
 # Is somebody listening on 127.0.0.1:$1?
 port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# npm_install FOLDER WHAT: the packages that its lock names, unless they are there.
+npm_install() {
+  local lock
+  lock="$(sha256sum "$1/package-lock.json" | cut -d' ' -f1)"
+  if [ -d "$1/node_modules" ] && [ "$(cat "$1/node_modules/.lock-digest" 2>/dev/null)" = "$lock" ]; then return 0; fi
+  say "installing the packages of $2 (npm ci)"
+  (cd "$1" && npm ci --no-audit --no-fund --loglevel=error </dev/null)
+  printf '%s' "$lock" > "$1/node_modules/.lock-digest"
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a make target needs and is not there yet: scripts/setup.sh run|test|deploy|audit|soak
+# Installs what a make target needs and is not there yet: scripts/setup.sh run|test|deploy|audit|soak|bench
 #
 # Debian packages come from apt (as root or with sudo) and only when a command is missing; nothing
 # that apt installs here is started. Rust and Node are the two things that must be there already.
@@ -12,11 +12,12 @@ MIN_NODE=20.19
 main() {
   case "${1:-}" in
     run)    require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
-    test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients ;;
-    deploy) require_rust; require_node; apt_for "${DEPLOY_NEEDS[@]}"; python_clients; deploy_tools ;;
+    test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients mcp-2.3.0 mcp-1.30.0 fastmcp-4.1.2; node_clients; conformance_suite; identity_provider ;;
+    deploy) require_rust; require_node; apt_for "${DEPLOY_NEEDS[@]}"; python_clients mcp-2.3.0; deploy_tools ;;
     audit)  require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
     soak)   require_rust; apt_for "${BUILD_NEEDS[@]}" "${SOAK_NEEDS[@]}" ;;
-    *)      die "usage: scripts/setup.sh run|test|deploy|audit|soak" ;;
+    bench)  require_rust; apt_for "${BUILD_NEEDS[@]}" "${BENCH_NEEDS[@]}" ;;
+    *)      die "usage: scripts/setup.sh run|test|deploy|audit|soak|bench" ;;
   esac
 }
 
@@ -25,6 +26,11 @@ BUILD_NEEDS=(gcc=gcc "g++=g++" make=make cmake=cmake pkg-config=pkg-config curl=
 TEST_NEEDS=(
   '/usr/lib/postgresql/*/bin/initdb=postgresql' chromium=chromium nginx=nginx openssl=openssl
   python3=python3 /usr/lib/python3*/ensurepip=python3-venv setpriv=util-linux ps=procps strace=strace
+  vgdb=valgrind
+)
+BENCH_NEEDS=(
+  nginx=nginx haproxy=haproxy wrk=wrk h2load=nghttp2-client valgrind=valgrind openssl=openssl python3=python3
+  taskset=util-linux
 )
 SOAK_NEEDS=(nginx=nginx wrk=wrk openssl=openssl python3=python3)
 DEPLOY_NEEDS=(
@@ -86,22 +92,47 @@ allow_services_again() {
   if [ -f "$POLICY" ] && [ "$(cat "$POLICY")" = "$(printf '#!/bin/sh\nexit 101')" ]; then as_root rm -f "$POLICY"; fi
 }
 
-# One virtual environment per client version, rebuilt when its requirement changes.
+# One virtual environment per set of pinned packages, rebuilt when the set changes.
 python_clients() {
-  local requirement
-  for requirement in mcp==2.3.0 mcp==1.30.0; do
-    python_env "$CACHE/venv-${requirement/==/-}" "$requirement"
+  local name
+  for name in "$@"; do
+    python_env "$CACHE/venv-$name" -r "tests/clients/requirements/$name.txt"
   done
 }
 
+# python_env DIR REQUIREMENT... or DIR -r FILE
 python_env() {
-  local dir="$1" requirement="$2"
-  [ -f "$dir/.installed" ] && [ "$(cat "$dir/.installed")" = "$requirement" ] && return 0
-  say "installing the Python client $requirement into ${dir#"$ROOT"/}"
+  local dir="$1" wanted
+  shift
+  wanted="$*"
+  [ "$1" = -r ] && wanted="$(cat "$2")"
+  [ -f "$dir/.installed" ] && [ "$(cat "$dir/.installed")" = "$wanted" ] && return 0
+  say "installing Python packages into ${dir#"$ROOT"/}"
   rm -rf "$dir"
   python3 -m venv "$dir"
-  "$dir/bin/pip" install --quiet --disable-pip-version-check "$requirement"
-  printf '%s' "$requirement" > "$dir/.installed"
+  "$dir/bin/pip" install --quiet --disable-pip-version-check "$@"
+  printf '%s' "$wanted" > "$dir/.installed"
+}
+
+# The TypeScript clients and servers, with a Node of their own: the inspector needs a newer one than the UI's build.
+node_clients() {
+  npm_install tests/clients/node "the TypeScript clients"
+}
+
+# The protocol's conformance suite with the Node it needs, which is newer than the UI's build asks for.
+conformance_suite() {
+  mkdir -p "$CACHE/conformance"
+  cp tests/conformance/package.json tests/conformance/package-lock.json tests/conformance/.npmrc "$CACHE/conformance/"
+  npm_install "$CACHE/conformance" "the conformance suite"
+}
+
+# The OpenID provider that tests log in at; installed anew when its lock file changes.
+identity_provider() {
+  local dir="$ROOT/tests/identity"
+  cmp -s "$dir/package-lock.json" "$dir/node_modules/.installed" 2>/dev/null && return 0
+  say "installing the OpenID provider of the tests into tests/identity/node_modules"
+  (cd "$dir" && npm ci --silent --no-audit --no-fund)
+  cp "$dir/package-lock.json" "$dir/node_modules/.installed"
 }
 
 deploy_tools() {

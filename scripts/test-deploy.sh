@@ -152,8 +152,10 @@ ui_page() { fetch --location "$1/" | grep -qi '<div id='; }
 lists_examples() { local token="$2" body; body="$(fetch -H "Authorization: Bearer $token" "$1/api/servers")" && for name in currenttime fininfo realserverfaketools; do [[ "$body" == *"/$name"* ]] || return 1; done; }
 healthy() { podman healthcheck run "$1"; }
 calls_tool() {
-  MCP_TEST_TOKEN="$2" MCP_TEST_CA="$CA" "$CACHE/venv-mcp-2.3.0/bin/python" tests/clients/mcp_v2.py "$1" auto | tee "$WORK/call.json"
-  python3 -c 'import json,sys; r = json.load(open(sys.argv[1])); assert not r["failed"] and r["texts"], r' "$WORK/call.json"
+  local job='{"url": "%s", "era": "auto", "plan": {"call": {"name": "current_time_by_timezone", "arguments": {"tz_name": "Asia/Tokyo"}}}}\n'
+  # shellcheck disable=SC2059
+  printf "$job" "$1" | MCP_TEST_TOKEN="$2" MCP_TEST_CA="$CA" "$CACHE/venv-mcp-2.3.0/bin/python" tests/clients/drivers/mcp_v2.py > "$WORK/call.json"
+  python3 -c 'import json,sys; r = json.load(open(sys.argv[1])); c = r.get("call", {}); assert c.get("content") and not c.get("isError"), r' "$WORK/call.json"
 }
 refuses_without_token() { [ "$(curl --silent --output /dev/null --write-out '%{http_code}' --noproxy '*' --cacert "$CA" -H 'Content-Type: application/json' -d '{}' "$1")" = 401 ]; }
 redirects_pages() { [ "$(curl --silent --output /dev/null --write-out '%{http_code}' --noproxy '*' -H 'Accept: text/html' -H 'Sec-Fetch-Mode: navigate' -H 'Sec-Fetch-Dest: document' "$1/ui/")" = 308 ]; }

@@ -59,11 +59,19 @@ each_feature_alone() {
 rust_tests() { scripts/with-postgres.sh cargo test --locked; }
 # The same build that the tests used: a plain `cargo build` has other features for dependencies.
 debug_binary() { cargo test --locked --no-run; }
+# The tests' binary is the registry; what is counted is a gateway of its own.
+instructions() {
+  cargo build --locked --profile counted --no-default-features --features gateway --bin mcp || return 1
+  PYTHONDONTWRITEBYTECODE=1 python3 tests/bench/instructions.py "$(target_dir)/counted/mcp" --registry "$(target_dir)/debug/mcp"
+}
 browser() { PYTHONDONTWRITEBYTECODE=1 python3 tests/clients/with_mcp.py --shape full -- npm --prefix web run --silent e2e; }
+
+identity() { (cd tests/identity && MCP_BINARY="$ROOT/target/debug/mcp" node --test identity.test.mjs); }
 
 step "setup: what the tests need"              scripts/setup.sh test
 step "scripts: settings, images, units"        python3 scripts/test-scripts.py
 step "format: cargo fmt"                       cargo fmt --check
+step "format: cargo fmt, benchmarks' load"     cargo fmt --check --manifest-path tests/bench/load/Cargo.toml
 step "docs: configuration reference in step"   scripts/config-reference.py --check
 step "web: packages"                           scripts/build-ui.sh modules
 step "web: lint"                               in_web lint
@@ -75,7 +83,11 @@ step "clippy: gateway-only build, all targets" cargo clippy --no-default-feature
 step "features: each one alone compiles"       each_feature_alone
 step "rust: unit, it and process tests"        rust_tests
 step "binary: debug build"                     debug_binary
-step "clients: real MCP clients over HTTPS"    tests/clients/run.sh
+step "instructions: of a proxied request"      instructions
+step "front door: built binary over HTTPS"      tests/clients/run.sh front-door
+step "clients: every client to every server"   tests/clients/run.sh matrix
+step "conformance: directly and behind us"     tests/conformance/run.sh
 step "browser: the UI in Chromium"             browser
+step "identity: an OpenID provider, Chromium"   identity
 [ "$PASSED" -gt 0 ] || { say "no step matches: ${WANTED[*]}"; finish 1; }
 finish 0

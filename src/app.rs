@@ -13,6 +13,8 @@
     )
 )]
 mod assemble;
+#[cfg(any(feature = "registry", feature = "gateway", feature = "examples"))]
+mod client;
 mod commands;
 pub mod health;
 mod lifecycle;
@@ -28,6 +30,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
+use crate::cli::client::Talk;
 use crate::cli::{Cli, Command, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, environment};
 
 /// Runs the program: parses, dispatches, prints the chain of causes of a failure.
@@ -48,6 +51,14 @@ pub fn main() -> ExitCode {
     let outcome = match &cli.command {
         None => run::run(&cli, env),
         Some(Command::Server(args)) => commands::server(args),
+        Some(Command::Login(args)) => commands::client(Talk::Login(args), &env),
+        Some(Command::Logout(args)) => commands::client(Talk::Logout(args), &env),
+        Some(Command::Servers(args)) => commands::client(Talk::Servers(args), &env),
+        Some(Command::Token(args)) => commands::client(Talk::Token(args), &env),
+        Some(Command::Users(args)) => commands::client(Talk::Users(args), &env),
+        Some(Command::Policy(args)) => commands::client(Talk::Policy(args), &env),
+        Some(Command::Explain(args)) => commands::client(Talk::Explain(args), &env),
+        Some(Command::ServiceAccounts(args)) => commands::client(Talk::ServiceAccounts(args), &env),
         Some(Command::Config(command)) => commands::config(&cli, *command, env),
         Some(Command::Health(args)) => commands::health(&cli, args, env),
         Some(Command::Certs(args)) => commands::certs(&cli, args, env),

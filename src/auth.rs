@@ -3,9 +3,12 @@
 //! The same code serves registry and gateway; both check tokens in process, from the snapshot's
 //! [`Trust`](crate::domain::trust::Trust). Making tokens and sessions is the registry's business.
 
+pub mod api_key;
 pub mod gateway_token;
 #[cfg(feature = "registry")]
 pub mod issue;
+#[cfg(any(feature = "registry", feature = "gateway"))]
+pub mod oidc;
 #[cfg(feature = "registry")]
 pub mod password;
 pub mod verify;

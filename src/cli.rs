@@ -2,12 +2,17 @@
 //!
 //! Start reading at [`Cli`]. [`Cli::flags`] is the top layer of the settings.
 
+pub mod client;
+pub mod policy;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use self::client::{LoginArgs, LogoutArgs, ServersArgs, ServiceAccountsArgs, TokenArgs, UsersArgs};
+use self::policy::{ExplainArgs, PolicyArgs};
 use crate::app::mode::Mode;
 use crate::config::Flag;
 
@@ -55,6 +60,23 @@ pub struct SettingsArgs {
 pub enum Command {
     /// Run an example MCP server
     Server(ServerArgs),
+    /// Log in at a registry, for the commands below; a key for them is kept in the user's
+    /// configuration folder
+    Login(LoginArgs),
+    /// Forget the login, and revoke its key
+    Logout(LogoutArgs),
+    /// List, add, change and remove MCP servers
+    Servers(ServersArgs),
+    /// Make, list and revoke tokens and API keys
+    Token(TokenArgs),
+    /// List, add, change and remove local users
+    Users(UsersArgs),
+    /// List, add, change and remove accounts of programs
+    ServiceAccounts(ServiceAccountsArgs),
+    /// Show, replace and check the policy: which scope may do what, and which groups have it
+    Policy(PolicyArgs),
+    /// Say why somebody may use a server or a tool, or may not
+    Explain(ExplainArgs),
     /// Show or check the settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -190,6 +212,11 @@ Examples:
   REGISTRY_API_URL=http://registry:7860/api/servers REGISTRY_API_TOKEN_FILE=/run/token \\
     mcp --mode gateway                   the front door alone, following that registry
   mcp server currenttime                 an MCP server to try it with, port 8000
+  mcp login http://127.0.0.1:7860        for the commands that speak to a registry
+  mcp servers add /time http://127.0.0.1:8000/
+                                         route a server
+  mcp token create --kind api-key        a key for a program
+  mcp explain ada /time now              why ada may call the tool now at /time, or may not
   mcp config show                        every setting and where it came from
   mcp config check --config mcp.toml     what is wrong with it, all at once
 
@@ -207,6 +234,7 @@ Environment (empty means not set; `mcp config show` lists every setting):
                                          who may be asked for, by which name
   TRUST_PROXY_HEADERS, TRUSTED_PROXIES   proxies in front
   LOG_LEVEL, LOG_FORMAT, LOG_FILE        logs
+  MCP_URL, MCP_TOKEN                     registry and credential of the commands that speak to one
   MCP__SECTION__KEY                      every other setting, such as MCP__GATEWAY__ACCESS_LOG
   NAME_FILE                              a file that holds the secret NAME
 

@@ -4,8 +4,10 @@
 //! the edge, and trusted afterwards. Start with [`server`] (what a definition is), [`path`] (how a
 //! server is named) and [`policy`] (who may do what).
 
+pub mod api_key;
 pub mod endpoint;
 pub mod ids;
+pub mod issuer;
 pub mod path;
 pub mod policy;
 pub mod principal;

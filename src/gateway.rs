@@ -11,6 +11,7 @@ pub mod admit;
 pub mod body;
 pub mod control;
 pub mod filter;
+pub mod foreign;
 pub mod head;
 pub mod legacy;
 pub mod limit;

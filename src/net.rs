@@ -13,7 +13,7 @@ pub mod dial;
 pub mod guard;
 pub mod idle_io;
 pub mod listen;
-#[cfg(any(feature = "gateway", feature = "examples"))]
+#[cfg(any(feature = "registry", feature = "gateway", feature = "examples"))]
 pub mod outbound;
 pub mod roots;
 pub mod systemd;

@@ -5,6 +5,7 @@
 //! route MCP traffic. Start with [`Registry`], then [`view`] (what is kept in memory), [`servers`]
 //! (changes) and [`api::router`] (how it is reached).
 
+mod accounts;
 mod addresses;
 pub mod api;
 mod change;
@@ -16,11 +17,14 @@ mod import;
 pub mod info;
 mod keys;
 mod login;
+mod oidc;
 mod open;
 pub mod policy;
 mod servers;
+mod service_accounts;
 mod sessions;
 mod tokens;
+mod users;
 mod view;
 
 use std::sync::Arc;
@@ -55,7 +59,9 @@ struct Inner {
     /// Orders "commit, replace the view, publish".
     writing: Mutex<()>,
     keys: keys::Keys,
-    verifier: Verifier,
+    verifier: Arc<Verifier>,
+    /// Where an identity provider is configured.
+    oidc: Option<oidc::Provider>,
     gateway_tokens: Arc<GatewayTokens>,
     admin: login::LocalAdmin,
     sessions: sessions::Sessions,

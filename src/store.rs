@@ -24,7 +24,9 @@ mod unit;
 pub use open::{OpenError, open};
 pub use seal::Sealer;
 
+use crate::domain::api_key::KeyHash;
 use crate::domain::ids::{ClusterId, Revision, TokenId};
+use crate::domain::issuer::IssuerKey;
 use crate::domain::path::ServerPath;
 use crate::domain::policy::Policy;
 use crate::domain::secret::Secret;
@@ -75,8 +77,12 @@ pub trait Transaction: Send {
     fn imports(&mut self) -> &mut dyn ImportRepository;
     /// Local users.
     fn users(&mut self) -> &mut dyn UserRepository;
+    /// Identity providers.
+    fn oidc(&mut self) -> &mut dyn OidcRepository;
     /// Who may do what.
     fn policy(&mut self) -> &mut dyn PolicyRepository;
+    /// Accounts of programs.
+    fn service_accounts(&mut self) -> &mut dyn ServiceAccountRepository;
     /// Who changed what.
     fn audit(&mut self) -> &mut dyn AuditRepository;
     /// Makes everything durable. `Bump::Yes` counts the revision up in the same transaction and
@@ -130,17 +136,39 @@ pub trait ServerRepository: Send {
     async fn remove(&mut self, path: &ServerPath) -> Result<bool, Error>;
 }
 
-/// A token that the registry issued; the token itself is not kept.
+/// Whose a token is. Two people of one name at two providers are two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Who vouches for the subject: [`LOCAL`], [`SERVICE_ACCOUNT`] or an identity provider.
+    pub provider: String,
+    /// The name there that does not change.
+    pub subject: String,
+}
+
+/// Provider of local users.
+pub const LOCAL: &str = "local";
+/// Provider of service accounts.
+pub const SERVICE_ACCOUNT: &str = "service-account";
+
+/// A token or an API key that the registry issued; its text is not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredToken {
-    /// Its `jti`.
+    /// Its `jti`, or the id in the key's text.
     pub id: TokenId,
     /// Whose it is.
+    pub owner: Owner,
+    /// The owner's name when it was made.
     pub username: String,
+    /// Hash of an API key; nothing for a signed token.
+    pub key_hash: Option<KeyHash>,
     /// What its maker called it.
     pub description: String,
     /// Its scopes.
     pub scopes: Vec<String>,
+    /// Groups whose rights it has too.
+    pub groups: Vec<String>,
+    /// Whether it has all rights of its owner.
+    pub inherits: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends.
@@ -149,21 +177,35 @@ pub struct StoredToken {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// Tokens that the registry issued.
+/// Which tokens of an owner end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// All.
+    All,
+    /// Those whose rights are written in them; keys that inherit follow their owner by themselves.
+    Fixed,
+}
+
+/// Tokens and API keys that the registry issued.
 #[async_trait]
 pub trait TokenRepository: Send {
     /// Adds one.
     async fn insert(&mut self, token: &StoredToken) -> Result<(), Error>;
     /// One, by id.
     async fn find(&mut self, id: &TokenId) -> Result<Option<StoredToken>, Error>;
-    /// Those of a user, or all; newest first.
-    async fn list(&mut self, username: Option<&str>) -> Result<Vec<StoredToken>, Error>;
-    /// Those of a user made since a moment.
-    async fn count_since(&mut self, username: &str, since: Timestamp) -> Result<u64, Error>;
+    /// Those of an owner, or all; newest first.
+    async fn list(&mut self, owner: Option<&Owner>) -> Result<Vec<StoredToken>, Error>;
+    /// Those of an owner made since a moment.
+    async fn count_since(&mut self, owner: &Owner, since: Timestamp) -> Result<u64, Error>;
     /// Marks one as revoked; whether it was there and not revoked yet.
     async fn revoke(&mut self, id: &TokenId, at: Timestamp) -> Result<bool, Error>;
-    /// Revoked ones that have not ended: what every gateway must refuse.
+    /// Marks those of an owner as revoked; how many were in force.
+    async fn revoke_of(&mut self, owner: &Owner, ends: Ends, at: Timestamp) -> Result<u64, Error>;
+    /// Revoked tokens that have not ended: what every gateway must refuse. Keys are not among them:
+    /// those that count are listed.
     async fn revoked(&mut self, now: Timestamp) -> Result<Vec<(TokenId, Timestamp)>, Error>;
+    /// API keys that count.
+    async fn api_keys(&mut self, now: Timestamp) -> Result<Vec<StoredToken>, Error>;
     /// Forgets those that ended before a moment; how many.
     async fn purge(&mut self, before: Timestamp) -> Result<u64, Error>;
 }
@@ -194,6 +236,13 @@ pub trait SessionRepository: Send {
     async fn touch(&mut self, id_hash: &[u8; 32], at: Timestamp) -> Result<(), Error>;
     /// Ends one; whether it was there.
     async fn remove(&mut self, id_hash: &[u8; 32]) -> Result<bool, Error>;
+    /// Ends those of a user who logged in by that provider, but one; how many.
+    async fn remove_of(
+        &mut self,
+        username: &str,
+        provider: &str,
+        keep: Option<&[u8; 32]>,
+    ) -> Result<u64, Error>;
     /// Ends those unused since `idle_before` or made before `made_before`; how many.
     async fn purge(&mut self, idle_before: Timestamp, made_before: Timestamp)
     -> Result<u64, Error>;
@@ -252,6 +301,40 @@ pub trait UserRepository: Send {
     async fn list(&mut self) -> Result<Vec<StoredUser>, Error>;
     /// Adds one or replaces the one of that name.
     async fn upsert(&mut self, user: &StoredUser) -> Result<(), Error>;
+    /// Takes one out; whether it was there.
+    async fn remove(&mut self, username: &str) -> Result<bool, Error>;
+}
+
+/// An account of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredServiceAccount {
+    /// Its name; in one space with the names of local users.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Groups whose rights it has.
+    pub groups: Vec<String>,
+    /// Scopes beside these.
+    pub scopes: Vec<String>,
+    /// Nothing of it counts.
+    pub disabled: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Accounts of programs.
+#[async_trait]
+pub trait ServiceAccountRepository: Send {
+    /// One, by name.
+    async fn find(&mut self, name: &str) -> Result<Option<StoredServiceAccount>, Error>;
+    /// All, by name.
+    async fn list(&mut self) -> Result<Vec<StoredServiceAccount>, Error>;
+    /// Adds one or replaces the one of that name.
+    async fn upsert(&mut self, account: &StoredServiceAccount) -> Result<(), Error>;
+    /// Takes one out; whether it was there.
+    async fn remove(&mut self, name: &str) -> Result<bool, Error>;
 }
 
 /// The policy that somebody wrote.
@@ -275,6 +358,77 @@ pub trait PolicyRepository: Send {
     /// Replaces the one whose version is `policy.version - 1`, or adds the first. [`Error::Stale`]
     /// when it is another.
     async fn keep(&mut self, policy: &StoredPolicy) -> Result<(), Error>;
+}
+
+/// An identity provider as it was last seen, so that its tokens count while it is away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredIssuer {
+    /// Its name.
+    pub issuer: String,
+    /// Where its keys are, as we reach them.
+    pub keys_url: Option<String>,
+    /// Its keys.
+    pub keys: Vec<IssuerKey>,
+    /// When they were last different.
+    pub fetched_at: Timestamp,
+}
+
+/// Who a session of an identity provider's user belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredIdentity {
+    /// The session, by the SHA-256 of its id.
+    pub id_hash: [u8; 32],
+    /// Who vouches for the user.
+    pub issuer: String,
+    /// The user's stable name there.
+    pub subject: String,
+    /// The session's name there.
+    pub sid: Option<String>,
+    /// The user's name to show.
+    pub username: String,
+    /// The groups at the time of the login.
+    pub groups: Vec<String>,
+    /// What the provider wants to see at the log-out.
+    pub id_token: Secret<String>,
+}
+
+/// A log-out at an identity provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredLogout {
+    /// Whose: a user's or a session's, as the trust names them.
+    pub name: String,
+    /// When.
+    pub at: Timestamp,
+    /// No token from before lives longer.
+    pub ends_at: Timestamp,
+}
+
+/// Identity providers: keys, sessions, log-outs.
+#[async_trait]
+pub trait OidcRepository: Send {
+    /// What is known of one.
+    async fn issuer(&mut self, issuer: &str) -> Result<Option<StoredIssuer>, Error>;
+    /// Replaces what is known of one.
+    async fn keep_issuer(&mut self, issuer: &StoredIssuer) -> Result<(), Error>;
+    /// Adds the owner of a session.
+    async fn insert_session(&mut self, identity: &StoredIdentity) -> Result<(), Error>;
+    /// The owner of a session.
+    async fn session(&mut self, id_hash: &[u8; 32]) -> Result<Option<StoredIdentity>, Error>;
+    /// Ends the sessions of that name at the provider; without one, all of the user. Answers which.
+    async fn end_sessions(
+        &mut self,
+        issuer: &str,
+        subject: Option<&str>,
+        sid: Option<&str>,
+    ) -> Result<Vec<[u8; 32]>, Error>;
+    /// Notes a log-out; a later one of the same name replaces it.
+    async fn log_out(&mut self, logout: &StoredLogout) -> Result<(), Error>;
+    /// Log-outs that may still matter.
+    async fn logouts(&mut self, now: Timestamp) -> Result<Vec<StoredLogout>, Error>;
+    /// Whether it is the first time that this is used.
+    async fn use_once(&mut self, id: &[u8; 32], ends_at: Timestamp) -> Result<bool, Error>;
+    /// Forgets what no longer matters, owners of sessions that are gone included.
+    async fn purge(&mut self, now: Timestamp) -> Result<(), Error>;
 }
 
 /// One audit entry.

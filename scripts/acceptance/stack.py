@@ -47,9 +47,9 @@ class Stack:
         self._stack.close()
         self._folder.cleanup()
 
-    def run(self, name: str, args: list[str], env: dict[str, str] | None = None) -> harness.Process:
+    def run(self, name: str, args: list[str], env: dict[str, str] | None = None, command: list[str] | None = None) -> harness.Process:
         self._names += 1
-        process = harness.Process(name, self.folder / f"{name}-{self._names}", args, QUIET | (env or {}))
+        process = harness.Process(name, self.folder / f"{name}-{self._names}", args, QUIET | (env or {}), command)
         self._stack.callback(process.stop)
         return process
 
@@ -58,10 +58,10 @@ class Stack:
         process = self.run("currenttime", ["server", "currenttime", "--port", "0"])
         return process.line_matching(r"listening on (http://\S+)").group(1)
 
-    def start(self, mode: str, data: pathlib.Path, env: dict[str, str] | None = None) -> tuple[harness.Process, dict[str, str]]:
+    def start(self, mode: str, data: pathlib.Path, env: dict[str, str] | None = None, command: list[str] | None = None) -> tuple[harness.Process, dict[str, str]]:
         """A mode, ready, and where it listens."""
         (data / "run" / "listeners.json").unlink(missing_ok=True)
-        process = self.run(mode, ["--mode", mode], self.settings(data) | (env or {}))
+        process = self.run(mode, ["--mode", mode], self.settings(data) | (env or {}), command)
         return process, process.listeners(data)
 
     def settings(self, data: pathlib.Path) -> dict[str, str]:
@@ -107,7 +107,7 @@ def full(stack: Stack, env: dict[str, str] | None = None) -> tuple[harness.Proce
 
 
 def definition(path: str, upstream: str) -> dict:
-    return {"server_name": path.strip("/"), "path": path, "proxy_pass_url": f"{upstream}/", "public": True}
+    return {"server_name": path.strip("/"), "path": path, "proxy_pass_url": f"{upstream.rstrip('/')}/", "public": True}
 
 
 class Admin:

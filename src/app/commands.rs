@@ -4,6 +4,7 @@ use clap::CommandFactory as _;
 
 use super::{Failure, health, say};
 use crate::app::mode::Mode;
+use crate::cli::client::Talk;
 use crate::cli::{AdminCommand, CertsArgs, Cli, ConfigCommand, HealthArgs, ServerArgs};
 use crate::config::{self, Loaded, Parts, Sources};
 use crate::domain::time::Clock;
@@ -74,6 +75,20 @@ pub(super) fn health(
         .map_err(anyhow::Error::from)?;
     say(&answer);
     Ok(())
+}
+
+/// A command that speaks to a registry.
+#[cfg(any(feature = "registry", feature = "gateway", feature = "examples"))]
+pub(super) fn client(talk: Talk<'_>, env: &[(String, String)]) -> Result<(), Failure> {
+    runtime()?.block_on(super::client::run(talk, env))
+}
+
+/// A command that speaks to a registry, in a build without an HTTP client.
+#[cfg(not(any(feature = "registry", feature = "gateway", feature = "examples")))]
+pub(super) fn client(_: Talk<'_>, _: &[(String, String)]) -> Result<(), Failure> {
+    Err(Failure::Usage(
+        "this build has no HTTP client: build with `--features registry` or `gateway`".to_owned(),
+    ))
 }
 
 /// `mcp certs`.

@@ -22,7 +22,9 @@ pub const AUDIENCE: &str = "mcp-gateway";
 /// What a token says.
 #[derive(Clone, Debug)]
 pub struct Grant<'a> {
-    /// Whose it is: `sub` and `preferred_username`.
+    /// Whose it is: `sub`.
+    pub subject: &'a str,
+    /// The owner's name: `preferred_username`.
     pub username: &'a str,
     /// What it allows.
     pub scopes: &'a [String],
@@ -96,7 +98,7 @@ impl Issuer {
         let claims = Claims {
             iss: &self.name,
             aud: AUDIENCE,
-            sub: grant.username,
+            sub: grant.subject,
             preferred_username: grant.username,
             scope: grant.scopes.join(" "),
             groups: grant.groups,

@@ -3,14 +3,13 @@
 use std::fmt;
 
 use argon2::Argon2;
-use aws_lc_rs::constant_time::verify_slices_are_equal;
+use argon2::password_hash::{self, PasswordHasher as _, PasswordVerifier as _, phc};
 
-/// A salted Argon2id hash.
+use crate::domain::secret::Secret;
+
+/// A salted Argon2id hash, with its parameters.
 #[derive(Clone)]
-pub struct PasswordHash {
-    salt: [u8; 16],
-    hash: [u8; 32],
-}
+pub struct PasswordHash(phc::PasswordHash);
 
 impl PasswordHash {
     /// Hashes a password; slow on purpose, so call it where blocking is fine.
@@ -20,10 +19,23 @@ impl PasswordHash {
     pub fn new(password: &str) -> Result<Self, Failed> {
         let mut salt = [0; 16];
         aws_lc_rs::rand::fill(&mut salt).map_err(|_| Failed)?;
-        Ok(Self {
-            hash: derive(password, &salt)?,
-            salt,
-        })
+        Argon2::default()
+            .hash_password_with_salt(password.as_bytes(), &salt)
+            .map(Self)
+            .map_err(|_| Failed)
+    }
+
+    /// From a PHC string.
+    ///
+    /// # Errors
+    /// [`Failed`] when it is none.
+    pub fn parse(text: &str) -> Result<Self, Failed> {
+        phc::PasswordHash::new(text).map(Self).map_err(|_| Failed)
+    }
+
+    /// As a PHC string, for the database.
+    pub fn to_phc(&self) -> Secret<String> {
+        Secret::new(self.0.to_string())
     }
 
     /// Whether it is this password; as slow as hashing, whatever the answer.
@@ -31,8 +43,11 @@ impl PasswordHash {
     /// # Errors
     /// [`Failed`] without memory.
     pub fn verify(&self, password: &str) -> Result<bool, Failed> {
-        let shown = derive(password, &self.salt)?;
-        Ok(verify_slices_are_equal(&self.hash, &shown).is_ok())
+        match Argon2::default().verify_password(password.as_bytes(), &self.0) {
+            Ok(()) => Ok(true),
+            Err(password_hash::Error::PasswordInvalid) => Ok(false),
+            Err(_) => Err(Failed),
+        }
     }
 }
 
@@ -44,16 +59,8 @@ impl fmt::Debug for PasswordHash {
 
 /// Hashing was not possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("could not hash a password: no randomness or not enough memory")]
+#[error("could not hash a password: no randomness, not enough memory, or not a hash")]
 pub struct Failed;
-
-fn derive(password: &str, salt: &[u8]) -> Result<[u8; 32], Failed> {
-    let mut hash = [0; 32];
-    Argon2::default()
-        .hash_password_into(password.as_bytes(), salt, &mut hash)
-        .map_err(|_| Failed)?;
-    Ok(hash)
-}
 
 #[cfg(test)]
 mod tests {
@@ -66,9 +73,19 @@ mod tests {
         assert!(!hash.verify("correct horse ").unwrap());
         assert!(!hash.verify("").unwrap());
         assert_ne!(
-            hash.hash,
-            PasswordHash::new("correct horse").unwrap().hash,
+            hash.to_phc(),
+            PasswordHash::new("correct horse").unwrap().to_phc(),
             "salted"
         );
+    }
+
+    #[test]
+    fn comes_back_from_its_text() {
+        let hash = PasswordHash::new("correct horse").unwrap();
+        let text = hash.to_phc();
+        assert!(text.expose().starts_with("$argon2id$v=19$m="));
+        let again = PasswordHash::parse(text.expose()).unwrap();
+        assert!(again.verify("correct horse").unwrap() && !again.verify("wrong").unwrap());
+        assert!(PasswordHash::parse("$1$x").is_err() && PasswordHash::parse("").is_err());
     }
 }

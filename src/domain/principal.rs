@@ -8,6 +8,12 @@ use std::sync::Arc;
 pub enum AuthMethod {
     /// A token that the registry issued.
     Token,
+    /// An API key.
+    ApiKey,
+    /// An access token of an identity provider.
+    Oidc,
+    /// The same, of Keycloak.
+    Keycloak,
     /// A browser session.
     Session,
     /// Nothing was shown.
@@ -19,6 +25,9 @@ impl AuthMethod {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
+            Self::ApiKey => "api_key",
+            Self::Oidc => "oidc",
+            Self::Keycloak => "keycloak",
             Self::Session => "session_cookie",
             Self::Anonymous => "anonymous",
         }

@@ -5,7 +5,7 @@
 //! do I/O. Start with [`definition`]; partial changes go through [`patch::patched`] first.
 
 mod endpoints;
-mod fields;
+pub(crate) mod fields;
 mod headers;
 pub mod patch;
 #[cfg(test)]

@@ -64,12 +64,8 @@ impl RequestIdText {
 
     fn hex(&mut self, value: u64, digits: u32) {
         for digit in (0..digits).rev() {
-            let nibble = (value >> (digit * 4) & 0xf) as u8;
-            self.push(if nibble < 10 {
-                b'0' + nibble
-            } else {
-                b'a' + nibble - 10
-            });
+            let nibble = usize::from((value >> (digit * 4)).to_le_bytes()[0] & 0xf);
+            self.push(b"0123456789abcdef".get(nibble).copied().unwrap_or(b'0'));
         }
     }
 

@@ -15,7 +15,7 @@ use crate::config::gateway::LimitsConfig;
 use crate::http::host::{HostRules, host_name};
 
 /// Fields that must not come twice: what we decide on.
-const SINGLE: [HeaderName; 12] = [
+const SINGLE: [HeaderName; 8] = [
     header::AUTHORIZATION,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
@@ -24,10 +24,6 @@ const SINGLE: [HeaderName; 12] = [
     header::EXPECT,
     header::UPGRADE,
     HeaderName::from_static("x-authorization"),
-    HeaderName::from_static("mcp-protocol-version"),
-    HeaderName::from_static("mcp-session-id"),
-    HeaderName::from_static("mcp-method"),
-    HeaderName::from_static("mcp-name"),
 ];
 
 /// Whom we answer, by `Host` and by `Origin`.
@@ -110,6 +106,11 @@ impl RequestRules {
         HeaderValue::try_from(host).map_err(|_| Reason::BadHost)
     }
 
+    /// Whether a host is named by the configuration, is this machine's, or leads back to it.
+    pub fn is_own_host(&self, host: &str) -> bool {
+        self.hosts.is_own_name(host) || host_name(host).is_some_and(is_loopback)
+    }
+
     fn check_size(&self, head: &RequestHead) -> Result<(), Reason> {
         let query = head.query().map_or(0, |query| query.len() + 1);
         if head.raw_path().len() + query > self.target_bytes {
@@ -169,13 +170,15 @@ fn check_method(head: &RequestHead) -> Result<(), Reason> {
 }
 
 fn check_fields(head: &RequestHead) -> Result<(), Reason> {
-    // A name with '_' becomes one with '-' in CGI-like servers, a second spelling of ours.
-    if head
-        .headers()
-        .keys()
-        .any(|name| name.as_str().contains('_'))
-    {
-        return Err(Reason::BadHeader);
+    for name in head.headers().keys() {
+        // A name with '_' becomes one with '-' in CGI-like servers, a second spelling of ours.
+        if name.as_str().contains('_') {
+            return Err(Reason::BadHeader);
+        }
+        // Two readers may pick two of them, whatever the body says.
+        if name.as_str().starts_with("mcp-") && head.has_duplicate(name) {
+            return Err(Reason::HeaderMismatch);
+        }
     }
     let repeats = head.headers().len() != head.headers().keys_len();
     if repeats && let Some(name) = SINGLE.iter().find(|name| head.has_duplicate(*name)) {

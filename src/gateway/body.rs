@@ -25,6 +25,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub enum Error {
     /// The side that sends it broke off.
     Broken(BoxError),
+    /// The side that sends it reset its stream, with a reason that says nothing of an error.
+    Cut,
     /// The side that sends it fell silent.
     Silent,
     /// The right to the stream, or its server, is gone, or the gateway stops.
@@ -38,7 +40,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Broken(_) => "the body was broken off",
+            Self::Broken(_) | Self::Cut => "the body was broken off",
             Self::Silent => "the body stopped coming",
             Self::Closed => "the stream was closed by the gateway",
             Self::Legacy(_) => "the legacy stream cannot be passed on",
@@ -65,7 +67,7 @@ impl std::error::Error for Error {
             Self::Broken(error) => Some(&**error),
             Self::Legacy(error) => Some(error),
             Self::Filtered(error) => Some(error),
-            Self::Silent | Self::Closed => None,
+            Self::Cut | Self::Silent | Self::Closed => None,
         }
     }
 }
@@ -148,6 +150,8 @@ impl ResponseBody {
 pub struct Relay {
     /// The body.
     pub incoming: AnswerBody,
+    /// It comes over HTTP/2, where a body ends with a flag.
+    pub is_h2: bool,
     /// Ends the body when the upstream falls silent.
     pub timer: SilenceTimer,
     /// An event stream.
@@ -162,6 +166,8 @@ pub struct Relay {
     pub events: Option<Box<filter::Events>>,
     /// Written when the body is done with, however that comes about.
     pub record: Option<Box<Record>>,
+    /// Why the upstream broke off, once it did.
+    pub broken: Option<Error>,
 }
 
 impl Relay {
@@ -171,13 +177,16 @@ impl Relay {
         {
             return Poll::Ready(self.closed());
         }
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         if let Some(record) = &self.record {
             record.busy.asked_for_more();
         }
         let Poll::Ready(polled) = self.poll_passed(context) else {
             return self.poll_listed(context);
         };
-        match &polled {
+        match polled {
             Some(Ok(frame)) => {
                 if let (Some(record), Some(data)) = (&mut self.record, frame.data_ref()) {
                     record.bytes_out += data.len() as u64;
@@ -186,16 +195,34 @@ impl Relay {
                 if self.is_over() {
                     self.finish();
                 }
+                Poll::Ready(Some(Ok(frame)))
             }
-            Some(Err(error)) => {
-                if let Some(record) = &mut self.record {
-                    record.broken = true;
-                }
-                tracing::debug!(%error, "answer cut off");
+            Some(Err(error)) => self.break_off(error, context),
+            // hyper takes a reset without error for an end, whatever is missing.
+            None if self.is_h2 && !self.incoming.is_end_stream() => {
+                self.break_off(Error::Cut, context)
             }
-            None => self.finish(),
+            None => {
+                self.finish();
+                Poll::Ready(None)
+            }
         }
-        Poll::Ready(polled)
+    }
+
+    /// Lets what came before go out first: at an error hyper drops what it has not written yet, the
+    /// answer's head included.
+    fn break_off(
+        &mut self,
+        error: Error,
+        context: &Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(record) = &mut self.record {
+            record.broken = true;
+        }
+        tracing::debug!(%error, "answer cut off");
+        self.broken = Some(error);
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// An event stream has no end of its own; its client resumes or reconnects. Anything else must not
@@ -394,3 +421,6 @@ fn poll_data(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -17,6 +17,7 @@ use super::admit::Admitted;
 use super::body::{Relay, RequestBody, ResponseBody, SilenceTimer};
 use super::control;
 use super::filter;
+use super::foreign;
 use super::head::RequestHead;
 use super::legacy;
 use super::prepare::{self, Forwarded};
@@ -132,7 +133,13 @@ fn begin(context: &Context, mut request: Request<Incoming>) -> Next {
         }
         Err(reason) => {
             reply.rpc = speaks_rpc(&head);
-            Next::Answered(refuse(reason, &reply, record))
+            let mut refused = refuse(reason, &reply, record);
+            if matches!(reason, Reason::BadRequest | Reason::BadHeader) && !head.is_h2() {
+                // Where the next request begins may be read in two ways too.
+                let close = HeaderValue::from_static("close");
+                refused.headers_mut().insert(header::CONNECTION, close);
+            }
+            Next::Answered(refused)
         }
     }
 }
@@ -167,6 +174,12 @@ fn admit(
 
 /// Phase three: whose request is it?
 fn route(context: &Context, mut exchange: Box<Exchange>, body: ClientBody) -> Next {
+    if foreign::is_metadata(&exchange.path) {
+        return Next::Answered(match foreign::metadata(context, &exchange) {
+            Ok(page) => own_page(page, exchange.record),
+            Err(reason) => refuse(reason, &exchange.reply, exchange.record),
+        });
+    }
     if control::is_control_plane(&exchange.path) {
         return Next::ControlPlane(exchange, body);
     }
@@ -316,6 +329,7 @@ pub fn pass_on(
         };
         ResponseBody::Relay(Box::new(Relay {
             incoming,
+            is_h2: parts.version == Version::HTTP_2,
             timer,
             is_stream,
             guard,
@@ -323,6 +337,7 @@ pub fn pass_on(
             rewrite: passing.rewrite,
             events: passing.events,
             record: Some(exchange.record),
+            broken: None,
         }))
     };
     let mut passed = Response::new(body);

@@ -11,6 +11,7 @@ use super::table::CompiledRoute;
 use super::upstream::Outgoing;
 use crate::domain::principal::Principal;
 use crate::http::connection::Connection;
+use crate::protocol::{headers, version};
 
 /// Where `X-Forwarded-*` start from.
 #[derive(Clone, Debug)]
@@ -171,10 +172,13 @@ impl ServerRequest<'_> {
     /// Writes the fields of a request to a server: the client's that go on, then ours, each once.
     pub fn write(&self, head: &RequestHead, fields: &mut impl Fields) {
         let of_this_hop = connection_fields(head);
+        let modern = head
+            .header_str(headers::MCP_PROTOCOL_VERSION)
+            .is_some_and(version::is_modern);
         fields.put(&header::HOST, self.host);
         for (name, value) in head.headers() {
             let text = name.as_str();
-            if self.goes_on(text)
+            if self.goes_on(text, modern)
                 && !of_this_hop.contains(name)
                 && !self.route.headers.iter().any(|(ours, _)| ours == name)
             {
@@ -202,8 +206,10 @@ impl ServerRequest<'_> {
     }
 
     /// Whether a client's field reaches a server.
-    fn goes_on(&self, name: &str) -> bool {
+    fn goes_on(&self, name: &str, modern: bool) -> bool {
         match name {
+            // That era has neither; a server must not take a stray one for its own.
+            "mcp-session-id" | "last-event-id" => !modern,
             "cookie" | "origin" | "accept-encoding" => false,
             "authorization" => self.keep_authorization,
             // Held bodies have their length from their bytes; empty ones need none.
@@ -391,7 +397,7 @@ impl Decimal {
     fn of(mut number: usize) -> Self {
         let (mut digits, mut start) = ([0; 20], 20);
         for (at, digit) in digits.iter_mut().enumerate().rev() {
-            *digit = b'0' + (number % 10) as u8;
+            *digit = b"0123456789".get(number % 10).copied().unwrap_or(b'0');
             start = at;
             number /= 10;
             if number == 0 {

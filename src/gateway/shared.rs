@@ -17,12 +17,14 @@ use super::reason::Reason;
 use super::streams::{Stream, StreamGuard, Streams};
 use super::table::Table;
 use super::usage::GatewayUsage;
+use crate::auth::oidc::refresh::{KeyFetcher, KeySource};
 use crate::auth::verify::Verifier;
 use crate::catalog::{Snapshot, SnapshotSink};
 use crate::config::gateway::{LimitsConfig, TimeoutsConfig};
 use crate::config::{GatewayConfig, HttpConfig};
 use crate::domain::endpoint::UpstreamUrl;
-use crate::domain::principal::Principal;
+use crate::domain::issuer::TrustedIssuer;
+use crate::domain::principal::{AuthMethod, Principal};
 use crate::domain::secret::Secret;
 use crate::domain::server::UpstreamTls;
 use crate::domain::time::{Clock, Timestamp};
@@ -54,6 +56,8 @@ pub struct Parts {
     pub is_public: bool,
     /// Checks tokens.
     pub verifier: Verifier,
+    /// Where keys of identity providers come from that the registry has not published yet.
+    pub key_source: Option<Arc<dyn KeySource>>,
     /// The registry.
     pub control_plane: ControlPlane,
     /// Shown to the registry.
@@ -88,7 +92,11 @@ pub struct Gateway {
     /// Counters.
     pub usage: Arc<GatewayUsage>,
     /// Checks tokens.
-    pub verifier: Verifier,
+    pub verifier: Arc<Verifier>,
+    /// Fetches keys of identity providers that tokens ask for.
+    pub keys: Option<KeyFetcher>,
+    /// Our own address as clients see it, where it is configured; no slash at its end.
+    public_base: Option<String>,
     /// Wall-clock time.
     pub clock: Clock,
     /// Open event streams and tunnels.
@@ -118,6 +126,12 @@ impl Gateway {
     pub fn new(parts: Parts) -> Option<Self> {
         let usage = Arc::new(GatewayUsage::new());
         let origins = Origins::new(parts.roots);
+        let verifier = Arc::new(parts.verifier);
+        let keys = parts
+            .key_source
+            .map(|source| KeyFetcher::new(source, Arc::clone(&verifier)));
+        let public_url = parts.http.gateway_public_url.as_ref();
+        let public_url = public_url.or(parts.http.public_url.as_ref());
         let control_plane = match parts.control_plane {
             ControlPlane::Local(peer) => origins.local(peer),
             ControlPlane::Remote(url, roots) => {
@@ -148,7 +162,9 @@ impl Gateway {
             calls: Streams::new(metrics::Gauge::noop()),
             usage,
             clock: parts.clock,
-            verifier: parts.verifier,
+            verifier,
+            keys,
+            public_base: public_url.map(|url| url.as_str().trim_end_matches('/').to_owned()),
             tunnels: TaskTracker::new(),
             control_plane,
             control_token: ArcSwapOption::new(parts.gateway_token.as_ref().and_then(bearer)),
@@ -176,6 +192,20 @@ impl Gateway {
     /// Shows this token to the registry from now on.
     pub fn set_control_token(&self, token: &Secret<String>) {
         self.control_token.store(bearer(token));
+    }
+
+    /// Our own address as a client sees it who calls this host; no slash at its end.
+    pub fn base(&self, scheme: &str, host: &str) -> String {
+        match &self.public_base {
+            Some(base) => base.clone(),
+            None => format!("{scheme}://{host}"),
+        }
+    }
+
+    /// The same where nobody else could have the name: tokens made for it are meant for us.
+    pub fn own_base(&self, scheme: &str, host: &str) -> Option<String> {
+        let own = self.public_base.is_some() || self.rules.is_own_host(host);
+        own.then(|| self.base(scheme, host))
     }
 
     /// Whether what this peer says of where a request comes from is believed.
@@ -283,25 +313,52 @@ fn lost(table: &Table, stream: &Stream, now: Timestamp) -> Option<Reason> {
     let (Some(caller), Some(before)) = (&stream.caller, &stream.access) else {
         return (!route.route.public).then_some(Reason::Unauthenticated);
     };
-    if !still_counts(&access.trust, &before.trust, caller, now) {
+    if !still_counts(&access.trust, &before.trust, caller, stream.opened_at, now) {
         return Some(Reason::Unauthenticated);
     }
-    let reach = access.policy.reach(caller, route.path());
+    // An API key may stand for fewer rights by now, or for nothing.
+    let Some(present) = access.trust.present(caller) else {
+        return Some(Reason::Unauthenticated);
+    };
+    let reach = access.policy.reach(present, route.path());
     let keeps = reach.covers(&before.policy.reach(caller, route.path()));
     (!keeps).then_some(Reason::Forbidden)
 }
 
 /// Whether a credential that was good by `before` still is. What signed it is not remembered: a key
 /// that is no longer trusted takes all that was opened under it along.
-fn still_counts(trust: &Trust, before: &Trust, caller: &Principal, now: Timestamp) -> bool {
+fn still_counts(
+    trust: &Trust,
+    before: &Trust,
+    caller: &Principal,
+    opened_at: Timestamp,
+    now: Timestamp,
+) -> bool {
     let is_revoked = |id| trust.revoked.contains_key(id);
     let subject = &*caller.subject;
     let moment = trust.not_before.get(subject);
     caller.expires_at.is_none_or(|end| end > now)
         && !caller.token_id.as_ref().is_some_and(is_revoked)
+        && !trust.is_logged_out(caller, opened_at)
         && (moment.is_none() || moment == before.not_before.get(subject))
-        && (&trust.issuer, &trust.audience) == (&before.issuer, &before.audience)
-        && before.keys.iter().all(|key| trust.keys.contains(key))
+        && signer_stays(trust, before, caller.method)
+}
+
+/// Whether all that may have signed a credential of this kind is still trusted.
+fn signer_stays(trust: &Trust, before: &Trust, method: AuthMethod) -> bool {
+    match method {
+        AuthMethod::Token => {
+            (&trust.issuer, &trust.audience) == (&before.issuer, &before.audience)
+                && before.keys.iter().all(|key| trust.keys.contains(key))
+        }
+        AuthMethod::Oidc | AuthMethod::Keycloak => before.issuers.iter().all(|old| {
+            let same = |new: &Arc<TrustedIssuer>| {
+                (&new.issuer, &new.audiences) == (&old.issuer, &old.audiences)
+            };
+            trust.issuers.iter().any(same)
+        }),
+        AuthMethod::ApiKey | AuthMethod::Session | AuthMethod::Anonymous => true,
+    }
 }
 
 impl SnapshotSink for Gateway {

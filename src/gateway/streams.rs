@@ -45,6 +45,8 @@ pub struct Stream {
     /// Without end by design (a GET stream, a subscription, a tunnel): closed as soon as the
     /// gateway stops, while an answer in progress may finish.
     pub endless: bool,
+    /// When its caller was let in.
+    pub opened_at: Timestamp,
     /// What let it be opened; `None` at the registry.
     pub access: Option<Arc<Access>>,
     /// Its place among its caller's streams, where they are limited.

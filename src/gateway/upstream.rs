@@ -178,7 +178,7 @@ fn refusal(error: &hyper::Error) -> Reason {
     // The request's own body may be what failed.
     match error.source().and_then(|source| source.downcast_ref()) {
         Some(body::Error::Silent) => Reason::BodyTimeout,
-        Some(body::Error::Broken(_)) => Reason::BadRequest,
+        Some(body::Error::Broken(_) | body::Error::Cut) => Reason::BadRequest,
         Some(body::Error::Closed | body::Error::Legacy(_) | body::Error::Filtered(_)) | None => {
             Reason::UpstreamProtocol
         }

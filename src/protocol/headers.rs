@@ -137,8 +137,9 @@ impl HeaderCheck<'_> {
 
     /// Compares the headers with the body.
     ///
-    /// Repeated headers are refused in every era, since two readers may pick two of them. Beyond that only requests of
-    /// revision 2026-07-28 and later are compared: earlier ones do not mirror, and nothing here trusts their headers.
+    /// Repeated headers are refused in every era, since two readers may pick two of them, and so is a body that names
+    /// another revision than the header. Beyond that only requests of revision 2026-07-28 and later are compared: earlier
+    /// ones do not mirror, and nothing here trusts their headers.
     ///
     /// # Errors
     /// The first difference found.
@@ -146,20 +147,25 @@ impl HeaderCheck<'_> {
         let version = self.version.text(VERSION)?;
         let method = self.method.text(METHOD)?;
         let name = self.name.text(NAME)?;
-        let Some(version) = version.filter(|version| version::is_modern(version)) else {
+        let Some(version) = version else {
             return Ok(());
         };
-        let message = envelope.single().ok_or(Mismatch::Batch)?;
-        if message
-            .version
-            .as_deref()
-            .is_some_and(|body| body != version)
-        {
+        let mut in_body = envelope.messages().iter();
+        if in_body.any(|message| {
+            message
+                .version
+                .as_deref()
+                .is_some_and(|body| body != version)
+        }) {
             return Err(Mismatch::Differs {
                 header: VERSION,
                 field: "params._meta protocolVersion",
             });
         }
+        if !version::is_modern(version) {
+            return Ok(());
+        }
+        let message = envelope.single().ok_or(Mismatch::Batch)?;
         compare_method(message, method)?;
         compare_name(message, name)
     }
@@ -193,9 +199,25 @@ fn compare_name(message: &Message<'_>, header: Option<&str>) -> Result<(), Misma
         }
         (Some(_), None) => Err(DIFFERS),
         // Rules for notifications are undefined in 2026-07-28, so none is demanded of them.
-        (None, Some(_)) if message.kind == Kind::Request => Err(Mismatch::Missing { header: NAME }),
+        (None, Some(_)) if message.kind == Kind::Request && demands_name(&message.method) => {
+            Err(Mismatch::Missing { header: NAME })
+        }
         (None, _) => Ok(()),
     }
+}
+
+/// Whether the revision demands `Mcp-Name` of this method. It knows neither `tasks/result` nor `tasks/list`: the server
+/// answers these, and the answer is that there is no such method.
+fn demands_name(method: &str) -> bool {
+    matches!(
+        method,
+        "tools/call"
+            | "prompts/get"
+            | "resources/read"
+            | "tasks/get"
+            | "tasks/update"
+            | "tasks/cancel"
+    )
 }
 
 /// The value of a header that may be written as `=?base64?…?=`; nothing when that form is broken.

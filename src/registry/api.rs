@@ -12,8 +12,11 @@ mod policy;
 mod reply;
 mod routes;
 mod servers;
+mod service_accounts;
 mod system;
 mod tokens;
+mod users;
+mod written;
 
 pub use openapi::{openapi, openapi_json};
 pub use routes::router;

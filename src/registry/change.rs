@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::accounts::Credentials;
 use super::health::Health;
 use super::policy::PolicyOrigin;
 use super::view::{Entry, View};
 use super::{Error, Registry};
 use crate::catalog::snapshot::Access;
-use crate::domain::ids::{Revision, TokenId};
+use crate::domain::ids::Revision;
 use crate::domain::path::ServerPath;
 use crate::domain::time::Timestamp;
 use crate::store::{self, AuditEntry, Bump, StoredPolicy, StoredServer, Transaction};
@@ -49,15 +50,17 @@ pub(super) struct Effect {
     pub(super) audit: Vec<(&'static str, String)>,
     /// Servers as they are now; `None` where one was removed.
     pub(super) servers: Vec<(ServerPath, Option<StoredServer>)>,
-    /// A token that no longer counts, and when it would have ended.
-    pub(super) revoked: Option<(TokenId, Timestamp)>,
+    /// The credentials that count from now on, where that has changed.
+    pub(super) credentials: Option<Credentials>,
+    /// A local user whose sessions were ended or may do something else now.
+    pub(super) sessions_of: Option<String>,
     /// The policy as it is now.
     pub(super) policy: Option<StoredPolicy>,
 }
 
 impl Effect {
     fn bump(&self) -> Bump {
-        if self.servers.is_empty() && self.revoked.is_none() && self.policy.is_none() {
+        if self.servers.is_empty() && self.credentials.is_none() && self.policy.is_none() {
             Bump::No
         } else {
             Bump::Yes
@@ -111,6 +114,9 @@ impl Registry {
         }
         let bump = effect.bump();
         let revision = transaction.commit(bump).await?;
+        if let Some(username) = &effect.sessions_of {
+            self.0.sessions.forget_user(username);
+        }
         if bump == Bump::Yes {
             self.take_up(revision, &effect).await?;
         }
@@ -144,11 +150,8 @@ impl Registry {
             }
         }
         let mut access = Arc::clone(&view.access);
-        if let Some((id, end)) = &effect.revoked {
-            let now = self.0.clock.now();
-            let revoked = &mut Arc::make_mut(&mut access).trust.revoked;
-            revoked.retain(|_, end| *end > now);
-            revoked.insert(id.clone(), *end);
+        if let Some(credentials) = &effect.credentials {
+            credentials.put_into(&mut Arc::make_mut(&mut access).trust);
         }
         let mut policy = view.policy.clone();
         if let Some(stored) = &effect.policy {
@@ -172,7 +175,8 @@ impl Registry {
         self.reload_locked().await
     }
 
-    async fn reload_locked(&self) -> Result<(), Error> {
+    /// The same for who holds the lock on writing.
+    pub(super) async fn reload_locked(&self) -> Result<(), Error> {
         let before = self.view();
         let mut transaction = self.0.store.read().await?;
         let (cluster, revision) = transaction.cluster().await?;
@@ -183,6 +187,7 @@ impl Registry {
             &mut *transaction,
             Some(&before),
             &before.access,
+            &self.0.settings.auth.admin_user,
             self.0.clock.now(),
         )
         .await?;
@@ -197,6 +202,7 @@ pub(super) async fn read_view(
     transaction: &mut dyn Transaction,
     before: Option<&View>,
     access: &Access,
+    admin: &str,
     now: Timestamp,
 ) -> Result<View, Error> {
     let (cluster, revision) = transaction.cluster().await?;
@@ -214,12 +220,10 @@ pub(super) async fn read_view(
         servers.insert(path, entry);
     }
     let mut access = access.clone();
-    access.trust.revoked = transaction
-        .tokens()
-        .revoked(now)
+    Credentials::read(transaction, admin, now)
         .await?
-        .into_iter()
-        .collect();
+        .put_into(&mut access.trust);
+    super::oidc::put_into(transaction, &mut access.trust, now).await?;
     let origin = match transaction.policy().find().await? {
         Some(stored) => {
             let origin = PolicyOrigin::of(&stored);

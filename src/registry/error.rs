@@ -20,11 +20,11 @@ pub enum Error {
     /// None of the caller's scopes has the permission for the server.
     #[error("none of your scopes has {0} for {1}")]
     NotPermitted(Permission, ServerPath),
-    /// There is no such user.
+    /// Nobody who is kept here has this name.
     #[error(
         "the registry does not know the user {0:?}; say which groups and scopes their token names"
     )]
-    NoUser(String),
+    Stranger(String),
     /// Something that only admins may do.
     #[error("only an admin may {0}")]
     AdminOnly(&'static str),
@@ -37,6 +37,27 @@ pub enum Error {
     /// There is no such token.
     #[error("there is no such token")]
     NoToken,
+    /// There is no such user.
+    #[error("there is no user {0:?}")]
+    NoUser(String),
+    /// There is no such service account.
+    #[error("there is no service account {0:?}")]
+    NoServiceAccount(String),
+    /// A user or service account has that name.
+    #[error("the name {0:?} is taken by a user or a service account")]
+    NameTaken(String),
+    /// Set by the operator, not here.
+    #[error(
+        "{0:?} is the local administrator: name and password come from ADMIN_USER and \
+         ADMIN_PASSWORD, or `mcp admin reset-password`"
+    )]
+    LocalAdmin(String),
+    /// Nothing can be made for an account that is disabled.
+    #[error("the service account {0:?} is disabled; enable it first")]
+    Disabled(String),
+    /// The credential ended while the request was on its way.
+    #[error("the credential of this request ended in the meantime; log in again")]
+    Ended,
     /// A scope that the caller does not have.
     #[error("the scope {0:?} is not one of yours")]
     Scope(String),

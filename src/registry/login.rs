@@ -1,4 +1,4 @@
-//! The local admin's login, and what stops guessing.
+//! Logins with name and password, and what stops guessing.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,11 +8,11 @@ use tokio::sync::Semaphore;
 
 use super::sessions::Session;
 use super::{Error, Registry};
-use crate::auth::password::PasswordHash;
+use crate::auth::password::{self, PasswordHash};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 
-/// The one user of a registry without an identity provider.
+/// The one user that is always there, and what guards all local logins.
 #[derive(Debug)]
 pub(super) struct LocalAdmin {
     username: String,
@@ -44,31 +44,30 @@ impl Registry {
         password: Secret<String>,
         client: Option<IpAddr>,
     ) -> Result<(Secret<String>, Session), Error> {
+        self.check_password(username, password, client).await?;
+        self.start_session(username).await
+    }
+
+    /// Whether it is this local user's password; failures count.
+    pub(super) async fn check_password(
+        &self,
+        username: &str,
+        password: Secret<String>,
+        client: Option<IpAddr>,
+    ) -> Result<(), Error> {
         let admin = &self.0.admin;
-        let now = self.0.clock.now();
         let keys = [
             Key::Account(username.chars().take(100).collect()),
             Key::Address(client),
         ];
         // Counted before the check, so that many at once count too; taken back on success.
-        admin.failures.count(&keys, now)?;
-        let permit = admin
-            .hashing
-            .acquire()
-            .await
-            .map_err(|_| Error::Internal("the login is closed"))?;
-        let hash = Arc::clone(&admin.hash);
+        admin.failures.count(&keys, self.0.clock.now())?;
+        let known = self.password_of(username).await?;
         // The same work for names that do not exist.
-        let checking = self
-            .0
-            .tasks
-            .spawn_blocking(move || hash.verify(password.expose()));
-        let good = checking
-            .await
-            .map_err(|_| Error::Internal("the password check ended early"))?
-            .map_err(|_| Error::Internal("the password check failed"))?;
-        drop(permit);
-        if !good || username != admin.username {
+        let hash = known.as_ref().unwrap_or(&admin.hash);
+        let hash = Arc::clone(hash);
+        let good = self.hashing(move || hash.verify(password.expose())).await?;
+        if !good || known.is_none() {
             tracing::warn!(
                 client.address = client.map(tracing::field::display),
                 "a login failed"
@@ -76,7 +75,50 @@ impl Registry {
             return Err(Error::Login);
         }
         admin.failures.forgive(&keys);
-        self.start_session(username).await
+        Ok(())
+    }
+
+    /// Hashes a new password.
+    pub(super) async fn hash_password(
+        &self,
+        password: Secret<String>,
+    ) -> Result<PasswordHash, Error> {
+        self.hashing(move || PasswordHash::new(password.expose()))
+            .await
+    }
+
+    async fn password_of(&self, username: &str) -> Result<Option<Arc<PasswordHash>>, Error> {
+        let mut transaction = self.0.store.read().await?;
+        let user = transaction.users().find(username).await?;
+        drop(transaction);
+        if username == self.0.admin.username {
+            return Ok(Some(Arc::clone(&self.0.admin.hash)));
+        }
+        let Some(user) = user.filter(|user| !user.disabled) else {
+            return Ok(None);
+        };
+        PasswordHash::parse(user.password_hash.expose())
+            .map(|hash| Some(Arc::new(hash)))
+            .map_err(|_| Error::Internal("a stored password hash cannot be read"))
+    }
+
+    async fn hashing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, password::Failed> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _permit = self
+            .0
+            .admin
+            .hashing
+            .acquire()
+            .await
+            .map_err(|_| Error::Internal("the login is closed"))?;
+        self.0
+            .tasks
+            .spawn_blocking(work)
+            .await
+            .map_err(|_| Error::Internal("the password check ended early"))?
+            .map_err(|_| Error::Internal("the password check failed"))
     }
 }
 

@@ -4,7 +4,7 @@
 //! other replicas share the database, what is remembered is looked up again after a moment, so that
 //! a logout there counts here.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,19 +13,21 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::accounts::user_rights;
 use super::keys::random;
 use super::{Error, Registry};
 use crate::config::AuthConfig;
-use crate::domain::policy::ADMIN_SCOPE;
 use crate::domain::principal::{AuthMethod, Principal};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
-use crate::store::{Bump, StoredSession};
+use crate::store::{Bump, LOCAL, StoredSession, Transaction};
 
 /// A session in use.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     pub(super) principal: Arc<Principal>,
+    /// Who vouches for the principal.
+    pub(super) provider: String,
     pub(super) id_hash: [u8; 32],
     /// Proves that a request comes from our own page.
     pub(super) csrf_token: Secret<String>,
@@ -112,7 +114,18 @@ impl Sessions {
         known.insert(stored.id_hash, entry);
     }
 
-    fn forget(&self, id_hash: &[u8; 32]) {
+    /// Looks all of a local user's up again.
+    pub(super) fn forget_user(&self, username: &str) {
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|_, entry| {
+                entry.session.provider != LOCAL || *entry.session.principal.subject != *username
+            });
+    }
+
+    /// Looks a session up again.
+    pub(super) fn forget(&self, id_hash: &[u8; 32]) {
         self.known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -131,7 +144,7 @@ impl fmt::Debug for Sessions {
 }
 
 impl Registry {
-    /// Starts a session with a new id; the id goes into the cookie and nowhere else.
+    /// Starts a local user's session with a new id; the id goes into the cookie and nowhere else.
     pub(super) async fn start_session(
         &self,
         username: &str,
@@ -142,14 +155,17 @@ impl Registry {
         let stored = StoredSession {
             id_hash: hash(id.expose()),
             username: username.to_owned(),
-            provider: "local".to_owned(),
+            provider: LOCAL.to_owned(),
             created_at: now,
             seen_at: now,
         };
         let mut transaction = self.0.store.begin().await?;
+        // Within the transaction: who was disabled a moment ago gets none.
+        let principal = self.principal_of(&mut *transaction, &stored).await?;
+        let principal = principal.ok_or(Error::Login)?;
         transaction.sessions().insert(&stored).await?;
         transaction.commit(Bump::No).await?;
-        let session = session_of(&stored, id.expose());
+        let session = session_of(&stored, id.expose(), principal);
         self.0.sessions.remember(&stored, session.clone(), now);
         Ok((id, session))
     }
@@ -168,19 +184,35 @@ impl Registry {
         }
         let mut transaction = self.0.store.read().await?;
         let found = transaction.sessions().find(&id_hash).await?;
-        drop(transaction);
         let Some(stored) = found else { return Ok(None) };
+        let principal = self.principal_of(&mut *transaction, &stored).await?;
+        drop(transaction);
         let in_force = self
             .0
             .sessions
             .in_force(stored.created_at, stored.seen_at, now);
-        // A renamed admin's sessions end with the name.
-        if !in_force || stored.username != self.0.settings.auth.admin_user {
+        let Some(principal) = principal.filter(|_| in_force) else {
             return Ok(None);
-        }
-        let session = session_of(&stored, id);
+        };
+        let session = session_of(&stored, id, principal);
         self.0.sessions.remember(&stored, session.clone(), now);
         Ok(Some(session))
+    }
+
+    /// Whose a session is, with what they may do now: a renamed admin's sessions end with the name,
+    /// those of a user who is disabled or gone with the user, those of an identity provider's user
+    /// with the provider.
+    async fn principal_of(
+        &self,
+        transaction: &mut dyn Transaction,
+        stored: &StoredSession,
+    ) -> Result<Option<Principal>, Error> {
+        if stored.provider != LOCAL {
+            return self.identity_of(transaction, stored).await;
+        }
+        let admin = &self.0.settings.auth.admin_user;
+        let rights = user_rights(transaction, admin, &stored.username).await?;
+        Ok(rights.map(|rights| rights.principal(&stored.username, AuthMethod::Session)))
     }
 
     /// Whether a caller who was let in some time ago would be let in again.
@@ -188,6 +220,7 @@ impl Registry {
         &self,
         session: Option<&Session>,
         principal: &Principal,
+        since: Timestamp,
     ) -> bool {
         let now = self.0.clock.now();
         if let Some(session) = session {
@@ -206,7 +239,10 @@ impl Registry {
             .token_id
             .as_ref()
             .is_some_and(|id| trust.revoked.contains_key(id));
-        !revoked && principal.expires_at.is_none_or(|end| now < end)
+        !revoked
+            && !trust.is_logged_out(principal, since)
+            && trust.present(principal).is_some()
+            && principal.expires_at.is_none_or(|end| now < end)
     }
 
     /// Ends a session everywhere.
@@ -249,32 +285,25 @@ impl Registry {
             .tokens()
             .purge(now.plus_seconds(-TOKEN_MEMORY))
             .await?;
+        transaction.oidc().purge(now).await?;
         transaction.commit(Bump::No).await?;
         Ok(())
     }
 }
 
 /// The principal is the same for each request of the session; made once.
-fn session_of(stored: &StoredSession, id: &str) -> Session {
-    let name: Arc<str> = stored.username.as_str().into();
+fn session_of(stored: &StoredSession, id: &str, principal: Principal) -> Session {
     let csrf = digest(&SHA256, format!("csrf:{id}").as_bytes());
     Session {
-        principal: Arc::new(Principal {
-            subject: Arc::clone(&name),
-            username: name,
-            scopes: BTreeSet::from([ADMIN_SCOPE.into()]),
-            groups: BTreeSet::from([ADMIN_SCOPE.into()]),
-            method: AuthMethod::Session,
-            client_id: None,
-            token_id: None,
-            expires_at: None,
-        }),
+        principal: Arc::new(principal),
+        provider: stored.provider.clone(),
         id_hash: stored.id_hash,
         csrf_token: Secret::new(URL_SAFE_NO_PAD.encode(csrf)),
     }
 }
 
-fn hash(id: &str) -> [u8; 32] {
+/// By what a session's id is known.
+pub(super) fn hash(id: &str) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, id.as_bytes()).as_ref());
     hash

@@ -228,9 +228,16 @@ impl Reader {
             .ok_or_else(|| self.other(column, "bytes"))
     }
 
+    pub(super) fn maybe_hash(&mut self, column: &'static str) -> Result<Option<[u8; 32]>, Error> {
+        let bytes = self.maybe_bytes(column)?;
+        bytes
+            .map(|bytes| bytes.try_into().map_err(|_| self.other(column, "32 bytes")))
+            .transpose()
+    }
+
     pub(super) fn hash(&mut self, column: &'static str) -> Result<[u8; 32], Error> {
-        let bytes = self.bytes(column)?;
-        bytes.try_into().map_err(|_| self.other(column, "32 bytes"))
+        self.maybe_hash(column)?
+            .ok_or_else(|| self.other(column, "32 bytes"))
     }
 
     pub(super) fn unsigned(&mut self, column: &'static str) -> Result<u64, Error> {

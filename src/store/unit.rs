@@ -4,8 +4,10 @@
 mod audit;
 mod imports;
 mod keys;
+mod oidc;
 mod policy;
 mod servers;
+mod service_accounts;
 mod sessions;
 mod tokens;
 mod users;
@@ -17,8 +19,9 @@ use sqlx::migrate::{Migration, MigrationType};
 use super::seal::{Place, SealError, Sealer};
 use super::sql::{Commits, Connection, Value};
 use super::{
-    AuditRepository, Bump, Error, ImportRepository, KeyRepository, PolicyRepository,
-    ServerRepository, SessionRepository, TokenRepository, Transaction, UserRepository,
+    AuditRepository, Bump, Error, ImportRepository, KeyRepository, OidcRepository,
+    PolicyRepository, ServerRepository, ServiceAccountRepository, SessionRepository,
+    TokenRepository, Transaction, UserRepository,
 };
 use crate::domain::ids::{ClusterId, Revision};
 use crate::domain::time::Timestamp;
@@ -94,7 +97,15 @@ impl<C: Connection> Transaction for Unit<C> {
         self
     }
 
+    fn oidc(&mut self) -> &mut dyn OidcRepository {
+        self
+    }
+
     fn policy(&mut self) -> &mut dyn PolicyRepository {
+        self
+    }
+
+    fn service_accounts(&mut self) -> &mut dyn ServiceAccountRepository {
         self
     }
 
@@ -232,6 +243,7 @@ impl<C: Connection> Unit<C> {
         ServerRepository::list(self).await?;
         UserRepository::list(self).await?;
         PolicyRepository::find(self).await?;
+        ServiceAccountRepository::list(self).await?;
         self.verify_keys().await?;
         Ok(Verdict::Sound(found))
     }

@@ -12,75 +12,38 @@ import http.cookiejar
 import json
 import os
 import pathlib
-import queue
-import re
-import signal
 import ssl
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
 
+from child import READY_SECONDS, Child, StartError
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ANY_PORT = "127.0.0.1:0"
-READY_SECONDS = 60
-STOP_SECONDS = 40
 
 
-class StartError(RuntimeError):
-    """A process did not come up; the message carries the end of its log."""
+def target() -> pathlib.Path:
+    """Where cargo puts what it builds."""
+    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 
 def binary() -> pathlib.Path:
     """The binary under test: `MCP_BIN`, else the debug build."""
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    path = pathlib.Path(os.environ.get("MCP_BIN", target / "debug" / "mcp"))
+    path = pathlib.Path(os.environ.get("MCP_BIN", target() / "debug" / "mcp"))
     if not path.is_file():
         raise StartError(f"{path} is not there: build it first (cargo build), or name another one in MCP_BIN")
     return path
 
 
-class Process:
-    """One running `mcp` process whose output goes to a file."""
+class Process(Child):
+    """One running `mcp` process."""
 
-    def __init__(self, name: str, folder: pathlib.Path, args: list[str], env: dict[str, str]):
-        self.name = name
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self.log_path = folder / "output.log"
-        clean = {key: os.environ[key] for key in ("PATH", "LANG", "TZ", "RUST_BACKTRACE") if key in os.environ}
-        clean |= {"HOME": str(folder), "NO_PROXY": "*", "LOG_FORMAT": "text"} | env
-        self._log = self.log_path.open("wb")
-        self.child = subprocess.Popen(
-            [str(binary()), *args], env=clean, cwd=folder,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log, start_new_session=True,
-        )
-        self.lines: queue.Queue[str | None] = queue.Queue()
-        self._reader = threading.Thread(target=self._read_output, daemon=True)
-        self._reader.start()
-
-    def _read_output(self) -> None:
-        for line in self.child.stdout:
-            self._log.write(line)
-            self._log.flush()
-            self.lines.put(line.decode(errors="replace"))
-        self.lines.put(None)
-
-    def line_matching(self, pattern: str) -> re.Match[str]:
-        """Waits for a line of standard output that matches."""
-        deadline = time.monotonic() + READY_SECONDS
-        while True:
-            try:
-                line = self.lines.get(timeout=max(0.01, deadline - time.monotonic()))
-            except queue.Empty:
-                raise StartError(f"{self.name} printed no line like {pattern!r} within {READY_SECONDS} s\n{self.tail()}") from None
-            if line is None:
-                raise StartError(f"{self.name} ended before it printed a line like {pattern!r}\n{self.tail()}")
-            if found := re.search(pattern, line):
-                return found
+    def __init__(self, name: str, folder: pathlib.Path, args: list[str], env: dict[str, str], command: list[str] | None = None):
+        """`command` goes before `args`: another binary, or one wrapped in a tool that ends up as the same process."""
+        super().__init__(name, folder, [*(command or [str(binary())]), *args], {"LOG_FORMAT": "text"} | env)
 
     def listeners(self, data_dir: pathlib.Path) -> dict[str, str]:
         """The addresses it bound, once it answers ready on its operations listener."""
@@ -98,25 +61,6 @@ class Process:
                 why = f"/ready answered {status}: {body[:300]}"
             time.sleep(0.05)
         raise StartError(f"{self.name} was not ready within {READY_SECONDS} s: {why}\n{self.tail()}")
-
-    def tail(self, lines: int = 60) -> str:
-        """The end of its output."""
-        self._log.flush()
-        text = self.log_path.read_text(errors="replace").splitlines()[-lines:]
-        return "\n".join([f"--- end of {self.name}'s output ---", *text, "---"])
-
-    def stop(self) -> None:
-        """SIGTERM, and SIGKILL when that is not enough. Reports a process that had to be killed."""
-        if self.child.poll() is None:
-            self.child.send_signal(signal.SIGTERM)
-            try:
-                self.child.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                print(f"{self.name} did not stop within {STOP_SECONDS} s and was killed\n{self.tail()}", file=sys.stderr)
-                self.child.kill()
-                self.child.wait()
-        self._reader.join(5)
-        self._log.close()
 
 
 def plain_get(url: str, headers: dict[str, str] | None = None, context: ssl.SSLContext | None = None) -> tuple[int, str]:
@@ -175,14 +119,16 @@ class Api:
 class Stack:
     """A deployment under test: example servers and `mcp` in one or two processes.
 
-    After `start`: `url` (HTTPS front door), `ca`, `password`, `api`, `examples` (name -> base URL).
+    `upstreams` are servers that run already (path's name -> definition); they are imported like the examples.
+    Inside `with`: `url` (HTTPS front door), `ca`, `password`, `api`, `examples` (name -> base URL).
     """
 
-    def __init__(self, shape: str, examples: tuple[str, ...] = ("currenttime",)):
+    def __init__(self, shape: str, examples: tuple[str, ...] = ("currenttime",), upstreams: dict[str, dict] | None = None):
         if shape not in ("full", "split"):
             raise ValueError(f"shape is full or split, not {shape!r}")
         self.shape = shape
         self.example_names = examples
+        self.upstreams = upstreams or {}
         self.processes: list[Process] = []
 
     def __enter__(self) -> Stack:
@@ -209,6 +155,8 @@ class Stack:
         servers = self.folder / "servers"
         servers.mkdir()
         self.examples = {name: self._start_example(name, servers) for name in self.example_names}
+        for name, definition in self.upstreams.items():
+            (servers / f"{name}.json").write_text(json.dumps({"server_name": name, "path": f"/{name}"} | definition))
         if self.shape == "full":
             self._start_full(servers)
         else:

@@ -3,23 +3,34 @@
 //! `upstream` and `client` are the two ends; each other module holds one family of claims.
 
 mod admission;
+mod backpressure;
 mod bodies;
-mod client;
+mod cancel;
+pub(crate) mod client;
 mod drain;
 mod frames;
+mod h2_streams;
+mod h2_upstream;
 mod identity;
+mod idle;
+mod large;
 mod legacy;
 mod limits;
 mod listing;
+mod origins;
+mod passing;
+mod resume;
 mod rights;
 mod routing;
 mod secure;
 mod sessions;
 mod slowness;
+mod smuggling;
 mod spoofing;
 mod streams;
 mod targets;
 mod trouble;
-mod upstream;
+pub(crate) mod upstream;
+mod versions;
 mod websocket;
-mod wire;
+pub(crate) mod wire;

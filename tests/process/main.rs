@@ -16,10 +16,12 @@
 
 mod certificates;
 mod changes;
+mod client;
 mod command_line;
 mod compose;
 mod crash;
 mod deployment_modes;
+mod floods;
 mod following;
 mod modes;
 mod refusals;

@@ -2,6 +2,12 @@
 
 pub(crate) mod child;
 pub(crate) mod deployment;
+#[expect(
+    dead_code,
+    reason = "tests on real sockets in `it` use what is not used here"
+)]
+#[path = "../it/support/frames.rs"]
+pub(crate) mod frames;
 pub(crate) mod http;
 pub(crate) mod mcp;
 pub(crate) mod switch;

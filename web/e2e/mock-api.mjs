@@ -1,5 +1,6 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { MockAccounts } from "./mock-accounts.mjs";
 import { complete } from "./mock-data.mjs";
 import { MockPolicy } from "./mock-policy.mjs";
 import { Refusal } from "./mock-refusal.mjs";
@@ -23,6 +24,7 @@ export class MockApi {
     this.sessions = new Map();
     this.tokens = new Map();
     this.policy = new MockPolicy();
+    this.accounts = new MockAccounts();
     this.waiting = new Set();
     this.failures = 0;
   }
@@ -53,6 +55,8 @@ export class MockApi {
     if (path === "/api/tokens/generate" && method === "POST") return this.generate(request, caller);
     if (path.startsWith("/api/tokens/") && method === "DELETE")
       return this.revoke(path.slice("/api/tokens/".length));
+    const answer = this.accounts.handle(request);
+    if (answer) return answer;
     throw new Refusal(404, "Not Found", `there is no ${method} ${path}`);
   }
 
@@ -144,25 +148,33 @@ export class MockApi {
   }
 
   generate({ body }, { username }) {
-    const hours = body?.expires_in_hours ?? 8;
-    if (!Number.isInteger(hours) || hours < 1 || hours > 24)
+    const kind = body?.kind ?? "token";
+    const [usual, max] = kind === "api_key" ? [2160, 8784] : [8, 24];
+    const hours = body?.expires_in_hours ?? usual;
+    if (!Number.isInteger(hours) || hours < 1 || hours > max)
       throw invalid([
-        { field: "/expires_in_hours", value: hours, rule: "must be a whole number from 1 to 24" },
+        { field: "/expires_in_hours", value: hours, rule: `must be a whole number from 1 to ${max}` },
       ]);
     const id = randomUUID();
-    const secret = `mock.${Buffer.from(`${id}${randomUUID()}${randomUUID()}`).toString("base64url")}`;
+    const secret =
+      kind === "api_key"
+        ? `mcpk_${hex(16)}_${hex(64)}_${hex(8)}`
+        : `mock.${Buffer.from(`${id}${randomUUID()}${randomUUID()}`).toString("base64url")}`;
+    const scopes = body?.requested_scopes ?? ["mcp-registry-admin"];
     const now = Date.now();
     this.tokens.set(id, {
       id,
-      username,
+      kind,
+      username: body?.service_account ?? username,
+      service_account: body?.service_account ?? null,
       secret,
       description: body?.description ?? "",
-      scopes: ["mcp-registry-admin"],
+      all_rights: body?.requested_scopes === undefined,
+      scopes,
       created_at: new Date(now).toISOString(),
       expires_at: new Date(now + hours * 3_600_000).toISOString(),
       revoked: false,
     });
-    const scopes = ["mcp-registry-admin"];
     const tokens = {
       access_token: secret,
       refresh_token: null,
@@ -176,6 +188,7 @@ export class MockApi {
       body: {
         success: true,
         token_id: id,
+        kind,
         tokens,
         client_id: "user-generated",
         token_data: {},
@@ -265,6 +278,7 @@ const invalid = (errors) =>
 const normalise = (path) => `/${String(path ?? "").replace(/^\/+|\/+$/g, "")}`;
 const byPath = (a, b) => (a.path < b.path ? -1 : 1);
 const writable = (body) => Object.fromEntries(Object.entries(body).filter(([field]) => WRITABLE.has(field)));
+const hex = (digits) => randomBytes(digits / 2).toString("hex");
 const shown = ({ secret, ...token }) => token;
 
 function sameOrigin({ headers }, session) {

@@ -152,6 +152,15 @@ const SHOTS = [
     },
   },
   {
+    name: "tokens-generate-key",
+    at: "/ui/tokens",
+    async act(page) {
+      await page.getByRole("button", { name: "Generate token" }).click();
+      await page.getByRole("button", { name: "API key" }).click();
+      await page.getByRole("button", { name: "Chosen scopes" }).click();
+    },
+  },
+  {
     name: "tokens-shown",
     at: "/ui/tokens",
     async act(page) {
@@ -168,6 +177,7 @@ const SHOTS = [
       const make = (description, hours) =>
         api("/api/tokens/generate", "POST", { description, expires_in_hours: hours });
       await make("Nightly report", 24);
+      await api("/api/tokens/generate", "POST", { kind: "api_key", description: "Deployments" });
       await make("Cursor on my laptop", 8);
       const [{ id }] = await page.evaluate(() => fetch("/api/tokens").then((answer) => answer.json()));
       await api(`/api/tokens/${id}`, "DELETE");
@@ -199,6 +209,57 @@ const SHOTS = [
       await page.getByText("The policy was not saved").waitFor();
     },
   },
+  {
+    name: "users",
+    at: "/ui/users",
+    async act(page, api) {
+      const password = "a dozen letters at least";
+      await api("/api/users", "POST", { username: "ada", password, groups: ["developers", "staff"] });
+      await api("/api/users", "POST", { username: "grace.hopper@example.org", password, disabled: true });
+      await page.reload();
+      await page.getByText("grace.hopper").waitFor();
+    },
+  },
+  {
+    name: "users-menu",
+    at: "/ui/users",
+    async act(page) {
+      await page.getByRole("button", { name: "Actions for ada" }).click();
+    },
+  },
+  {
+    name: "users-disable",
+    at: "/ui/users",
+    async act(page) {
+      await page.getByRole("button", { name: "Actions for ada" }).click();
+      await page.getByRole("menuitem", { name: "Disable" }).click();
+    },
+  },
+  {
+    name: "users-add",
+    at: "/ui/users",
+    async act(page) {
+      await page.getByRole("button", { name: "Add user" }).click();
+      await page.getByLabel("User name").fill("ada lovelace");
+      await page.getByLabel("Password", { exact: false }).fill("a dozen letters at least");
+      await page.getByRole("dialog").getByRole("button", { name: "Add user" }).click();
+      await page.getByText("must be a name").waitFor();
+    },
+  },
+  {
+    name: "service-accounts",
+    at: "/ui/users",
+    async act(page, api) {
+      await api("/api/service-accounts", "POST", {
+        name: "nightly-report",
+        description: "Sends the figures at six",
+        scopes: ["mcp-servers-restricted/read"],
+        groups: ["automation"],
+      });
+      await page.getByRole("button", { name: "Service accounts" }).click();
+      await page.getByText("nightly-report").waitFor();
+    },
+  },
   { name: "api", at: "/ui/api", wait: "/api/servers/{id}" },
   {
     name: "api-open",
@@ -225,6 +286,8 @@ mkdirSync(OUT, { recursive: true });
 for (const theme of ["light", "dark"]) {
   for (const [size, viewport] of Object.entries(SIZES)) {
     mock?.api.tokens.clear();
+    mock?.api.accounts.users.clear();
+    mock?.api.accounts.accounts.clear();
     for (const shot of SHOTS) {
       if ((only.length > 0 && !only.includes(shot.name)) || (shot.narrowOnly && size === "wide")) continue;
       const context = await browser.newContext({

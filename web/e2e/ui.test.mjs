@@ -338,6 +338,58 @@ describe("tokens", () => {
     }));
 });
 
+describe("users", () => {
+  test("adds a user who can sign in until they are disabled, and removes them", () =>
+    signedIn(async (page) => {
+      const { id: name } = fresh("User");
+      const password = "a dozen letters at least";
+      await page.getByRole("link", { name: "Users" }).click();
+      await page.getByRole("button", { name: "Add user" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("User name").fill(name);
+      await dialog.getByLabel("Groups").fill("staff,");
+      await dialog.getByLabel("Password").fill(password);
+      await dialog.getByRole("button", { name: "Add user" }).click();
+      const row = page.locator("main li", { hasText: name });
+      await row.getByText("staff").waitFor();
+      await page.getByRole("button", { name: `Actions for ${name}` }).click();
+      await page.getByRole("menuitem", { name: "Disable" }).click();
+      await page.getByRole("button", { name: "Disable", exact: true }).click();
+      await row.getByText("Disabled").waitFor();
+      if (!mock) {
+        const login = json("POST", { username: name, password });
+        assert.equal((await fetch(`${origin}/api/auth/login`, login)).status, 401);
+      }
+      await page.getByRole("button", { name: `Actions for ${name}` }).click();
+      await page.getByRole("menuitem", { name: "Remove" }).click();
+      await page.getByRole("button", { name: "Remove", exact: true }).click();
+      await row.waitFor({ state: "detached" });
+    }));
+
+  test("makes a service account and an API key for it", () =>
+    signedIn(async (page) => {
+      const { id: name } = fresh("Bot");
+      await page.getByRole("link", { name: "Users" }).click();
+      await page.getByRole("button", { name: "Service accounts" }).click();
+      await page.getByRole("button", { name: "Add service account" }).first().click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("Name").fill(name);
+      await dialog.getByRole("button", { name: "Add service account" }).click();
+      await page.locator("main li", { hasText: name }).waitFor();
+      await page.getByRole("link", { name: "Access tokens" }).click();
+      await page.getByRole("button", { name: "Generate token" }).click();
+      await page.getByRole("button", { name: "API key" }).click();
+      await page.getByLabel("Description").fill(name);
+      await page.getByLabel("For").selectOption(name);
+      await page.getByRole("button", { name: "Generate", exact: true }).click();
+      const key = await page.locator("[data-slot=token]").textContent();
+      assert.match(key, /^mcpk_[0-9a-f]{16}_[0-9a-f]{64}_[0-9a-f]{8}$/);
+      const me = await fetch(`${origin}/api/auth/me`, { headers: { Authorization: `Bearer ${key}` } });
+      assert.equal((await me.json()).username, name);
+      assert.equal((await api("DELETE", `/api/service-accounts/${name}`)).status, 204);
+    }));
+});
+
 describe("every page", () => {
   for (const [theme, viewport] of [
     ["light", { width: 1440, height: 900 }],
@@ -354,6 +406,7 @@ describe("every page", () => {
             `/edit${subject.path}`,
             "/new",
             "/tokens",
+            "/users",
             "/api",
             "/nowhere",
           ]) {

@@ -58,7 +58,7 @@ describe("login", () => {
     open("/ui/login");
     expect(await screen.findByRole("link", { name: /Keycloak/ })).toHaveAttribute(
       "href",
-      "/api/auth/auth/keycloak",
+      "/oauth2/login/keycloak?redirect_uri=%2Fui%2F",
     );
     expect(screen.queryByLabelText("Password")).toBe(null);
   });
@@ -231,7 +231,7 @@ describe("tokens", () => {
     await user.selectOptions(screen.getByLabelText("Expires after"), "24");
     await user.click(screen.getByRole("button", { name: "Generate" }));
     expect(await screen.findByText("secret-token")).toBeVisible();
-    expect(registry.writes[0]?.body).toEqual({ description: "laptop", expires_in_hours: 24 });
+    expect(registry.writes[0]?.body).toEqual({ kind: "token", description: "laptop", expires_in_hours: 24 });
     await user.click(screen.getByRole("button", { name: "Done" }));
     await waitFor(() => expect(screen.queryByText("secret-token")).toBe(null));
   });

@@ -63,6 +63,12 @@ const access = createRoute({
   component: lazyRouteComponent(() => import("./features/access/access-page"), "AccessPage"),
 });
 
+const users = createRoute({
+  getParentRoute: () => app,
+  path: "/users",
+  component: lazyRouteComponent(() => import("./features/users/users-page"), "UsersPage"),
+});
+
 const api = createRoute({
   getParentRoute: () => app,
   path: "/api",
@@ -71,7 +77,7 @@ const api = createRoute({
 
 const routeTree = root.addChildren([
   login,
-  app.addChildren([servers, server, add, edit, tokens, access, api]),
+  app.addChildren([servers, server, add, edit, tokens, users, access, api]),
 ]);
 
 export function createAppRouter(history?: RouterHistory) {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::FieldError;
 
 /// An object under examination: each reader notes the field as known and its mistakes.
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     map: &'a Map<String, Value>,
     prefix: &'static str,
     known: BTreeSet<&'static str>,
@@ -16,12 +16,12 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// The body itself.
-    pub(super) fn new(map: &'a Map<String, Value>) -> Self {
+    pub(crate) fn new(map: &'a Map<String, Value>) -> Self {
         Self::below(map, "")
     }
 
     /// An object inside the body, at a JSON pointer.
-    pub(super) fn below(map: &'a Map<String, Value>, prefix: &'static str) -> Self {
+    pub(crate) fn below(map: &'a Map<String, Value>, prefix: &'static str) -> Self {
         Self {
             map,
             prefix,
@@ -31,18 +31,18 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether the field was written, whatever its value.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.map.contains_key(name)
     }
 
     /// The value as written.
-    pub(super) fn raw(&mut self, name: &'static str) -> Option<&'a Value> {
+    pub(crate) fn raw(&mut self, name: &'static str) -> Option<&'a Value> {
         self.known.insert(name);
         self.map.get(name)
     }
 
     /// A text; `None` also when it is wrong.
-    pub(super) fn text(&mut self, name: &'static str, rule: Text) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &'static str, rule: Text) -> Option<String> {
         let value = self.raw(name)?;
         match rule.check(value) {
             Ok(text) => Some(text),
@@ -54,13 +54,13 @@ impl<'a> Fields<'a> {
     }
 
     /// A text that may be null or empty, both meaning none.
-    pub(super) fn optional_text(&mut self, name: &'static str, rule: Text) -> Option<String> {
+    pub(crate) fn optional_text(&mut self, name: &'static str, rule: Text) -> Option<String> {
         self.raw(name).filter(|value| !value.is_null())?;
         self.text(name, rule).filter(|text| !text.is_empty())
     }
 
     /// One of a few words.
-    pub(super) fn one_of(
+    pub(crate) fn one_of(
         &mut self,
         name: &'static str,
         words: &[&'static str],
@@ -77,7 +77,7 @@ impl<'a> Fields<'a> {
     }
 
     /// True or false.
-    pub(super) fn flag(&mut self, name: &'static str) -> Option<bool> {
+    pub(crate) fn flag(&mut self, name: &'static str) -> Option<bool> {
         let value = self.raw(name)?;
         let flag = value.as_bool();
         if flag.is_none() {
@@ -87,7 +87,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A whole number that may be null, meaning none.
-    pub(super) fn optional_integer(
+    pub(crate) fn optional_integer(
         &mut self,
         name: &'static str,
         min: u64,
@@ -102,7 +102,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A list of at most `max` items; `None` also when it is wrong.
-    pub(super) fn list(&mut self, name: &'static str, max: usize) -> Option<&'a [Value]> {
+    pub(crate) fn list(&mut self, name: &'static str, max: usize) -> Option<&'a [Value]> {
         match self.raw(name)? {
             Value::Array(items) if items.len() <= max => Some(items),
             Value::Array(_) => {
@@ -117,7 +117,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Notes a mistake in a field of this object.
-    pub(super) fn wrong(&mut self, name: &str, rule: impl Into<String>) {
+    pub(crate) fn wrong(&mut self, name: &str, rule: impl Into<String>) {
         let value = self.map.get(name).unwrap_or(&Value::Null);
         let pointer = format!(
             "{}/{}",
@@ -128,17 +128,17 @@ impl<'a> Fields<'a> {
     }
 
     /// Notes a mistake deeper inside.
-    pub(super) fn wrong_at(&mut self, pointer: String, value: &Value, rule: impl Into<String>) {
+    pub(crate) fn wrong_at(&mut self, pointer: String, value: &Value, rule: impl Into<String>) {
         self.errors.push(FieldError::new(pointer, value, rule));
     }
 
     /// Takes over the mistakes of an inner object.
-    pub(super) fn absorb(&mut self, inner: Fields<'_>) {
+    pub(crate) fn absorb(&mut self, inner: Fields<'_>) {
         self.errors.extend(inner.errors);
     }
 
     /// Names that no reader has asked for.
-    pub(super) fn unknown(&self) -> Vec<String> {
+    pub(crate) fn unknown(&self) -> Vec<String> {
         self.map
             .keys()
             .filter(|name| !self.known.contains(name.as_str()))
@@ -147,14 +147,14 @@ impl<'a> Fields<'a> {
     }
 
     /// All mistakes.
-    pub(super) fn into_errors(self) -> Vec<FieldError> {
+    pub(crate) fn into_errors(self) -> Vec<FieldError> {
         self.errors
     }
 }
 
 /// What a text must be.
 #[derive(Clone, Copy)]
-pub(super) struct Text {
+pub(crate) struct Text {
     max: usize,
     lines: bool,
     required: bool,
@@ -162,7 +162,7 @@ pub(super) struct Text {
 
 impl Text {
     /// One line of at most `max` characters.
-    pub(super) const fn line(max: usize) -> Self {
+    pub(crate) const fn line(max: usize) -> Self {
         Self {
             max,
             lines: false,
@@ -171,7 +171,7 @@ impl Text {
     }
 
     /// Text of at most `max` characters in which line breaks and tabs are fine.
-    pub(super) const fn lines(max: usize) -> Self {
+    pub(crate) const fn lines(max: usize) -> Self {
         Self {
             max,
             lines: true,
@@ -180,7 +180,7 @@ impl Text {
     }
 
     /// And not blank.
-    pub(super) const fn required(self) -> Self {
+    pub(crate) const fn required(self) -> Self {
         Self {
             required: true,
             ..self
@@ -188,7 +188,7 @@ impl Text {
     }
 
     /// The text, trimmed where it is a line.
-    pub(super) fn check(self, value: &Value) -> Result<String, String> {
+    pub(crate) fn check(self, value: &Value) -> Result<String, String> {
         let Value::String(text) = value else {
             return Err("must be a text".to_owned());
         };
@@ -208,12 +208,12 @@ impl Text {
 }
 
 /// Length of the value's JSON text.
-pub(super) fn size(value: &Value) -> usize {
+pub(crate) fn size(value: &Value) -> usize {
     value.to_string().len()
 }
 
 /// The value as far as it is worth showing.
-pub(super) fn shown(value: &Value) -> Value {
+pub(crate) fn shown(value: &Value) -> Value {
     const MAX: usize = 200;
     match value {
         Value::String(text) if text.chars().count() > MAX => {

@@ -96,11 +96,41 @@ fn missing_headers_are_refused_only_where_the_revision_demands_them() {
 }
 
 #[test]
-fn earlier_revisions_are_not_compared() {
+fn a_task_method_that_the_revision_removed_needs_no_name_but_may_not_have_another() {
+    let result = br#"{"jsonrpc":"2.0","id":1,"method":"tasks/result","params":{"taskId":"t"}}"#;
+    assert_eq!(check(V2026_07_28, "tasks/result", "", result), Ok(()));
+    assert_eq!(check(V2026_07_28, "tasks/result", "t", result), Ok(()));
+    assert!(check(V2026_07_28, "tasks/result", "u", result).is_err());
+    for method in ["tasks/get", "tasks/update", "tasks/cancel"] {
+        let body =
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"taskId":"t"}}}}"#);
+        assert_eq!(
+            check(V2026_07_28, method, "", body.as_bytes()),
+            Err(Mismatch::Missing { header: NAME })
+        );
+    }
+}
+
+#[test]
+fn earlier_revisions_are_compared_with_the_revision_in_the_body_only() {
+    let plain = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe"}}"#;
     for version in ["", V2025_11_25, "draft"] {
         assert_eq!(
-            check(version, "tools/list", "other", CALL),
+            check(version, "tools/list", "other", plain),
             Ok(()),
+            "{version}"
+        );
+    }
+    assert_eq!(check("", "tools/list", "other", CALL), Ok(()));
+    for version in [V2025_11_25, "draft"] {
+        assert!(
+            matches!(
+                check(version, "tools/call", "safe", CALL),
+                Err(Mismatch::Differs {
+                    header: VERSION,
+                    ..
+                })
+            ),
             "{version}"
         );
     }

@@ -70,6 +70,8 @@ fn plain_paths(paths: Paths) -> Paths {
         (name = "auth", description = "sessions of browsers"),
         (name = "tokens", description = "tokens for programs"),
         (name = "policy", description = "who may do what"),
+        (name = "users", description = "local users, who log in with a password"),
+        (name = "service accounts", description = "accounts of programs"),
         (name = "gateways", description = "what gateways follow and report"),
         (name = "system", description = "health and facts about this registry"),
     ),

@@ -15,7 +15,14 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let text = error.to_string();
         match error {
-            Error::NoServer(_) | Error::NoToken | Error::NoUser(_) => Self::not_found(text),
+            Error::NoServer(_)
+            | Error::NoToken
+            | Error::NoUser(_)
+            | Error::NoServiceAccount(_)
+            | Error::Stranger(_) => Self::not_found(text),
+            Error::NameTaken(_) | Error::LocalAdmin(_) | Error::Disabled(_) => {
+                Self::new(StatusCode::CONFLICT).detail(text)
+            }
             Error::Exists(_) => Self::new(StatusCode::CONFLICT)
                 .detail(format!("{text}; change it with PUT or PATCH")),
             Error::Stale(_) | Error::StalePolicy => Self::new(StatusCode::PRECONDITION_FAILED)
@@ -25,7 +32,7 @@ impl From<Error> for Problem {
                 Self::forbidden(text)
             }
             Error::TooManyTokens(_) => Self::later(StatusCode::TOO_MANY_REQUESTS, 600, text),
-            Error::Login => Self::unauthorized(text),
+            Error::Login | Error::Ended => Self::unauthorized(text),
             Error::TooManyLogins(seconds) => {
                 Self::later(StatusCode::TOO_MANY_REQUESTS, seconds, text)
             }

@@ -12,7 +12,9 @@ use utoipa_axum::routes;
 use super::super::Registry;
 use super::caller::declared::declare;
 use super::system::description::{Description, description};
-use super::{auth, explain, gateway, openapi, policy, servers, system, tokens};
+use super::{
+    auth, explain, gateway, openapi, policy, servers, service_accounts, system, tokens, users,
+};
 use crate::http::host::HostRules;
 use crate::http::{Guard, Problem, edge};
 
@@ -70,12 +72,26 @@ pub(super) fn operations() -> OpenApiRouter<Registry> {
         .routes(operation!(auth::logout::logout))
         .routes(operation!(auth::me::me))
         .routes(operation!(auth::providers::providers))
+        .routes(operation!(auth::oidc::login::login))
+        .routes(operation!(auth::oidc::callback::callback))
+        .routes(operation!(auth::oidc::logout::logout))
+        .routes(operation!(auth::oidc::backchannel::backchannel))
         .routes(operation!(tokens::list::list))
         .routes(operation!(tokens::generate::generate))
         .routes(operation!(tokens::revoke::revoke))
         .routes(operation!(policy::read::read))
         .routes(operation!(policy::replace::replace))
         .routes(operation!(explain::explain))
+        .routes(operation!(users::list::list))
+        .routes(operation!(users::create::create))
+        .routes(operation!(users::read::read))
+        .routes(operation!(users::patch::patch))
+        .routes(operation!(users::remove::remove))
+        .routes(operation!(service_accounts::list::list))
+        .routes(operation!(service_accounts::create::create))
+        .routes(operation!(service_accounts::read::read))
+        .routes(operation!(service_accounts::patch::patch))
+        .routes(operation!(service_accounts::remove::remove))
         .merge(watch())
         .routes(operation!(gateway::report::report))
         .routes(operation!(gateway::events::events))
@@ -99,6 +115,8 @@ fn hidden() -> Router<Registry> {
         .route("/api/health/ws/health_status", get(system::feed::feed))
         .route("/api/auth/login", get(auth::pages::to_login))
         .route("/api/auth/logout", get(auth::pages::to_login))
+        .route("/api/auth/auth/{provider}", get(auth::oidc::login::login))
+        .route("/oauth2/providers", get(auth::providers::providers))
         .route("/logout", get(auth::pages::to_login))
         .route("/register", get(auth::pages::to_ui))
         .route("/edit/{*path}", get(auth::pages::to_ui))

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::super::accounts::Rights;
 use super::super::{Error, Registry};
 use crate::domain::path::ServerPath;
 use crate::domain::policy::explain::{Explanation, explain};
-use crate::domain::policy::{self, ADMIN_SCOPE, ANONYMOUS, Action, Permission};
+use crate::domain::policy::{self, ANONYMOUS, Action, Permission};
 use crate::domain::principal::{AuthMethod, Principal};
 
 /// What somebody asks.
@@ -144,39 +145,42 @@ impl Registry {
                 name,
                 scopes,
                 groups,
-            } => Ok(known(somebody(name, scopes, groups))),
+            } => {
+                let rights = Rights {
+                    scopes: scopes.clone(),
+                    groups: groups.clone(),
+                };
+                Ok(known(rights.principal(name, AuthMethod::Session)))
+            }
             Who::Named(name) if name == ANONYMOUS => Ok(known(policy::anonymous())),
-            Who::Named(name) if *name == self.0.settings.auth.admin_user => {
-                let admin = [ADMIN_SCOPE.to_owned()];
-                Ok(known(somebody(name, &admin, &admin)))
-            }
-            Who::Named(name) => {
-                let mut transaction = self.0.store.read().await?;
-                let user = transaction.users().find(name).await?;
-                let user = user.ok_or_else(|| Error::NoUser(name.clone()))?;
-                Ok(Person {
-                    principal: Arc::new(somebody(name, &[], &user.groups)),
-                    disabled: user.disabled,
-                })
-            }
+            Who::Named(name) => self.person_kept(name).await,
         }
+    }
+
+    /// A local user or a service account.
+    async fn person_kept(&self, name: &str) -> Result<Person, Error> {
+        let mut transaction = self.0.store.read().await?;
+        let admin = &self.0.settings.auth.admin_user;
+        let (rights, disabled) = if name == admin {
+            (Rights::of_admin(), false)
+        } else if let Some(user) = transaction.users().find(name).await? {
+            (Rights::of_groups(user.groups), user.disabled)
+        } else if let Some(account) = transaction.service_accounts().find(name).await? {
+            let rights = Rights {
+                scopes: account.scopes,
+                groups: account.groups,
+            };
+            (rights, account.disabled)
+        } else {
+            return Err(Error::Stranger(name.to_owned()));
+        };
+        Ok(Person {
+            principal: Arc::new(rights.principal(name, AuthMethod::Session)),
+            disabled,
+        })
     }
 }
 
 fn by_policy(told: &Explanation) -> String {
     format!("by the policy alone, {}", told.summary)
-}
-
-fn somebody(name: &str, scopes: &[String], groups: &[String]) -> Principal {
-    let set = |names: &[String]| names.iter().map(|name| Arc::from(name.as_str())).collect();
-    Principal {
-        subject: name.into(),
-        username: name.into(),
-        scopes: set(scopes),
-        groups: set(groups),
-        method: AuthMethod::Session,
-        client_id: None,
-        token_id: None,
-        expires_at: None,
-    }
 }

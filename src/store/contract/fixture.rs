@@ -9,7 +9,7 @@ use crate::domain::path::ServerPath;
 use crate::domain::secret::Secret;
 use crate::domain::server::{ServerDefinition, Transport, UpstreamHeader};
 use crate::domain::time::{Clock, Timestamp};
-use crate::store::{OpenError, Sealer, Store, StoredServer, StoredToken, open};
+use crate::store::{LOCAL, OpenError, Owner, Sealer, Store, StoredServer, StoredToken, open};
 
 pub(in crate::store) const NOW: Timestamp = Timestamp::from_unix(1_700_000_000);
 pub(in crate::store) const SECRET: &str = "the operator's own secret";
@@ -186,12 +186,23 @@ pub(in crate::store) fn server(at: &str, version: u64) -> StoredServer {
     }
 }
 
+pub(in crate::store) fn owner(subject: &str) -> Owner {
+    Owner {
+        provider: LOCAL.to_owned(),
+        subject: subject.to_owned(),
+    }
+}
+
 pub(in crate::store) fn token(id: &str, username: &str, created_at: Timestamp) -> StoredToken {
     StoredToken {
         id: TokenId(id.into()),
+        owner: owner(username),
         username: username.to_owned(),
+        key_hash: None,
         description: "laptop".to_owned(),
         scopes: vec!["mcp-servers-unrestricted/read".to_owned()],
+        groups: vec!["staff".to_owned()],
+        inherits: false,
         created_at,
         expires_at: created_at.plus_seconds(3_600),
         revoked_at: None,

@@ -1,11 +1,13 @@
 //! What each repository keeps and how it refuses.
 
-use super::fixture::{Fixture, NOW, UPSTREAM_SECRET, path, server, token};
+use super::fixture::{Fixture, NOW, UPSTREAM_SECRET, owner, path, server, token};
+use crate::domain::api_key::KeyHash;
 use crate::domain::ids::TokenId;
 use crate::domain::policy::{Policy, Rules, ScopeRules};
 use crate::domain::secret::Secret;
 use crate::store::{
-    AuditEntry, Bump, Error, ImportedFile, Store, StoredPolicy, StoredServer, StoredSession,
+    AuditEntry, Bump, Ends, Error, ImportedFile, Owner, Store, StoredIdentity, StoredIssuer,
+    StoredLogout, StoredPolicy, StoredServer, StoredServiceAccount, StoredSession, StoredToken,
     StoredUser,
 };
 
@@ -16,11 +18,18 @@ super::on_each_database!(
     servers_are_listed_by_the_bytes_of_their_path,
     a_removed_server_is_gone_and_its_path_is_free,
     tokens_are_counted_revoked_and_forgotten,
+    keys_that_count_are_listed_and_end_with_their_owner,
+    owners_of_one_name_at_two_providers_are_two,
+    sessions_of_a_user_end_but_for_one,
+    service_accounts_are_added_replaced_and_removed,
     sessions_are_touched_ended_and_purged,
     the_first_key_of_a_name_holds,
     a_file_is_noted_once_with_its_last_content,
-    users_are_added_and_replaced,
+    users_are_added_replaced_and_removed,
     the_policy_is_replaced_only_from_the_version_that_was_read,
+    an_issuer_is_kept_as_it_was_last_seen,
+    sessions_of_a_provider_end_by_their_name_there_or_by_user,
+    logouts_and_what_is_used_once_are_remembered_while_they_matter,
     the_audit_lists_the_newest_first,
     no_secret_is_stored_in_the_clear,
 );
@@ -143,22 +152,22 @@ async fn tokens_are_counted_revoked_and_forgotten(fixture: &Fixture) {
     assert!(matches!(tokens.insert(&old).await, Err(Error::Exists)));
     assert_eq!(tokens.find(&new.id).await.unwrap().as_ref(), Some(&new));
     assert_eq!(
-        tokens.list(Some("ada")).await.unwrap(),
+        tokens.list(Some(&owner("ada"))).await.unwrap(),
         [new.clone(), old.clone()]
     );
     assert_eq!(
         tokens.list(None).await.unwrap(),
         [new.clone(), foreign, old.clone()]
     );
-    assert_eq!(tokens.count_since("ada", NOW).await.unwrap(), 2);
+    assert_eq!(tokens.count_since(&owner("ada"), NOW).await.unwrap(), 2);
     assert_eq!(
         tokens
-            .count_since("ada", NOW.plus_seconds(1))
+            .count_since(&owner("ada"), NOW.plus_seconds(1))
             .await
             .unwrap(),
         1
     );
-    assert_eq!(tokens.count_since("nobody", NOW).await.unwrap(), 0);
+    assert_eq!(tokens.count_since(&owner("nobody"), NOW).await.unwrap(), 0);
 
     let at = NOW.plus_seconds(90);
     assert!(tokens.revoke(&new.id, at).await.unwrap());
@@ -177,6 +186,124 @@ async fn tokens_are_counted_revoked_and_forgotten(fixture: &Fixture) {
     assert_eq!(tokens.purge(new.expires_at).await.unwrap(), 2);
     assert_eq!(tokens.find(&old.id).await.unwrap(), None);
     assert_eq!(tokens.list(None).await.unwrap().len(), 1);
+}
+
+async fn keys_that_count_are_listed_and_end_with_their_owner(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let key = |id: &str, byte: u8, inherits| StoredToken {
+        key_hash: Some(KeyHash([byte; 32])),
+        inherits,
+        ..token(id, "ada", NOW)
+    };
+    let (inherits, narrow) = (key("k1", 1, true), key("k2", 2, false));
+    let ended = StoredToken {
+        expires_at: NOW,
+        ..key("k3", 3, true)
+    };
+    let mut transaction = store.begin().await.unwrap();
+    let tokens = transaction.tokens();
+    for token in [&inherits, &narrow, &ended, &token("t", "ada", NOW)] {
+        tokens.insert(token).await.unwrap();
+    }
+    tokens.insert(&token("other", "grace", NOW)).await.unwrap();
+    assert_eq!(
+        tokens.api_keys(NOW).await.unwrap(),
+        [inherits.clone(), narrow.clone()]
+    );
+    let ada = owner("ada");
+    assert_eq!(tokens.revoke_of(&ada, Ends::Fixed, NOW).await.unwrap(), 2);
+    assert_eq!(tokens.api_keys(NOW).await.unwrap(), [inherits]);
+    assert_eq!(tokens.revoke_of(&ada, Ends::All, NOW).await.unwrap(), 1);
+    assert_eq!(tokens.revoke_of(&ada, Ends::All, NOW).await.unwrap(), 0);
+    assert_eq!(tokens.api_keys(NOW).await.unwrap(), []);
+    let revoked = tokens.revoked(NOW).await.unwrap();
+    let ids: Vec<_> = revoked.iter().map(|(id, _)| &*id.0).collect();
+    assert_eq!(ids, ["t"], "keys are listed where they count");
+}
+
+async fn owners_of_one_name_at_two_providers_are_two(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let foreign = Owner {
+        provider: "keycloak".to_owned(),
+        ..owner("ada")
+    };
+    let theirs = StoredToken {
+        owner: foreign.clone(),
+        ..token("theirs", "ada", NOW)
+    };
+    let ours = token("ours", "ada", NOW);
+    let mut transaction = store.begin().await.unwrap();
+    let tokens = transaction.tokens();
+    tokens.insert(&theirs).await.unwrap();
+    tokens.insert(&ours).await.unwrap();
+    assert_eq!(tokens.list(Some(&foreign)).await.unwrap(), [theirs]);
+    assert_eq!(
+        tokens.list(Some(&owner("ada"))).await.unwrap(),
+        std::slice::from_ref(&ours)
+    );
+    assert_eq!(tokens.count_since(&foreign, NOW).await.unwrap(), 1);
+    assert_eq!(tokens.revoke_of(&foreign, Ends::All, NOW).await.unwrap(), 1);
+    assert_eq!(tokens.find(&ours.id).await.unwrap(), Some(ours));
+}
+
+async fn sessions_of_a_user_end_but_for_one(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let session = |number: u8, username: &str, provider: &str| StoredSession {
+        id_hash: [number; 32],
+        username: username.to_owned(),
+        provider: provider.to_owned(),
+        created_at: NOW,
+        seen_at: NOW,
+    };
+    let mut transaction = store.begin().await.unwrap();
+    let sessions = transaction.sessions();
+    for (number, username, provider) in [
+        (1, "ada", "local"),
+        (2, "ada", "local"),
+        (3, "ada", "keycloak"),
+        (4, "grace", "local"),
+    ] {
+        sessions
+            .insert(&session(number, username, provider))
+            .await
+            .unwrap();
+    }
+    let keep = Some(&[2; 32]);
+    assert_eq!(sessions.remove_of("ada", "local", keep).await.unwrap(), 1);
+    assert_eq!(sessions.find(&[1; 32]).await.unwrap(), None);
+    assert_eq!(sessions.remove_of("ada", "local", None).await.unwrap(), 1);
+    for number in [3, 4] {
+        assert!(sessions.find(&[number; 32]).await.unwrap().is_some());
+    }
+}
+
+async fn service_accounts_are_added_replaced_and_removed(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let account = |name: &str, disabled| StoredServiceAccount {
+        name: name.to_owned(),
+        description: "deploys".to_owned(),
+        groups: vec!["ci".to_owned()],
+        scopes: vec!["read".to_owned(), "write".to_owned()],
+        disabled,
+        created_at: NOW,
+        updated_at: NOW.plus_seconds(1),
+    };
+    let mut transaction = store.begin().await.unwrap();
+    let accounts = transaction.service_accounts();
+    for (name, disabled) in [("deploy", false), ("backup", false), ("deploy", true)] {
+        accounts.upsert(&account(name, disabled)).await.unwrap();
+    }
+    assert_eq!(
+        accounts.list().await.unwrap(),
+        [account("backup", false), account("deploy", true)]
+    );
+    assert!(accounts.remove("backup").await.unwrap());
+    assert!(!accounts.remove("backup").await.unwrap());
+    assert_eq!(accounts.find("backup").await.unwrap(), None);
+    assert_eq!(
+        accounts.find("deploy").await.unwrap(),
+        Some(account("deploy", true))
+    );
 }
 
 async fn sessions_are_touched_ended_and_purged(fixture: &Fixture) {
@@ -256,7 +383,7 @@ async fn a_file_is_noted_once_with_its_last_content(fixture: &Fixture) {
     assert_eq!(listed, [file("a.json", 2), file("b.json", 3)]);
 }
 
-async fn users_are_added_and_replaced(fixture: &Fixture) {
+async fn users_are_added_replaced_and_removed(fixture: &Fixture) {
     let store = fixture.open().await;
     let user = |name: &str, hash: &str, disabled| StoredUser {
         username: name.to_owned(),
@@ -286,6 +413,9 @@ async fn users_are_added_and_replaced(fixture: &Fixture) {
         users.list().await.unwrap(),
         [user("ada", "$argon2id$2", false), admin]
     );
+    assert!(users.remove("ada").await.unwrap());
+    assert!(!users.remove("ada").await.unwrap());
+    assert_eq!(users.find("ada").await.unwrap(), None);
 }
 
 async fn the_policy_is_replaced_only_from_the_version_that_was_read(fixture: &Fixture) {
@@ -358,4 +488,143 @@ async fn no_secret_is_stored_in_the_clear(fixture: &Fixture) {
     assert!(holds(b"Says the time"), "looked at the wrong bytes");
     assert!(!holds(UPSTREAM_SECRET.as_bytes()));
     assert!(!holds(&key));
+}
+
+async fn an_issuer_is_kept_as_it_was_last_seen(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let mut issuer = StoredIssuer {
+        issuer: "https://idp".into(),
+        keys_url: Some("https://idp/keys".into()),
+        keys: Vec::new(),
+        fetched_at: NOW,
+    };
+    let mut transaction = store.begin().await.unwrap();
+    assert_eq!(
+        transaction.oidc().issuer("https://idp").await.unwrap(),
+        None
+    );
+    transaction.oidc().keep_issuer(&issuer).await.unwrap();
+    let text = r#"[{"kid":"a","kty":"OKP","crv":"Ed25519","x":"AA"}]"#;
+    issuer.keys = serde_json::from_str(text).unwrap();
+    issuer.keys_url = None;
+    transaction.oidc().keep_issuer(&issuer).await.unwrap();
+    transaction.commit(Bump::Yes).await.unwrap();
+    let found = store
+        .read()
+        .await
+        .unwrap()
+        .oidc()
+        .issuer("https://idp")
+        .await;
+    assert_eq!(found.unwrap(), Some(issuer));
+}
+
+async fn sessions_of_a_provider_end_by_their_name_there_or_by_user(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let mut transaction = store.begin().await.unwrap();
+    let identity = |number: u8, subject: &str, sid: Option<&str>| StoredIdentity {
+        id_hash: [number; 32],
+        issuer: "https://idp".into(),
+        subject: subject.into(),
+        sid: sid.map(str::to_owned),
+        username: "Ann".into(),
+        groups: vec!["g".into()],
+        id_token: Secret::new(UPSTREAM_SECRET.to_owned()),
+    };
+    let all = [
+        identity(1, "ann", Some("a")),
+        identity(2, "ann", Some("b")),
+        identity(3, "ann", None),
+        identity(4, "bob", Some("c")),
+    ];
+    for one in &all {
+        let session = StoredSession {
+            id_hash: one.id_hash,
+            username: one.username.clone(),
+            provider: "oidc".into(),
+            created_at: NOW,
+            seen_at: NOW,
+        };
+        transaction.sessions().insert(&session).await.unwrap();
+        transaction.oidc().insert_session(one).await.unwrap();
+    }
+    let oidc = transaction.oidc();
+    assert_eq!(oidc.session(&[1; 32]).await.unwrap().as_ref(), all.first());
+    assert_eq!(oidc.session(&[9; 32]).await.unwrap(), None);
+    let elsewhere = oidc
+        .end_sessions("https://other", Some("ann"), Some("a"))
+        .await;
+    assert_eq!(elsewhere.unwrap(), Vec::<[u8; 32]>::new());
+    let none = oidc.end_sessions("https://idp", None, None).await;
+    assert_eq!(none.unwrap(), Vec::<[u8; 32]>::new());
+    let named = oidc
+        .end_sessions("https://idp", Some("ann"), Some("b"))
+        .await;
+    assert_eq!(named.unwrap(), [[2; 32]]);
+    let mut of_user = oidc
+        .end_sessions("https://idp", Some("ann"), None)
+        .await
+        .unwrap();
+    of_user.sort_unstable();
+    assert_eq!(of_user, [[1; 32], [3; 32]]);
+    for (number, left) in [(1, false), (2, false), (3, false), (4, true)] {
+        let id_hash = [number; 32];
+        assert_eq!(
+            transaction
+                .sessions()
+                .find(&id_hash)
+                .await
+                .unwrap()
+                .is_some(),
+            left
+        );
+        assert_eq!(
+            transaction
+                .oidc()
+                .session(&id_hash)
+                .await
+                .unwrap()
+                .is_some(),
+            left
+        );
+    }
+    transaction.sessions().remove(&[4; 32]).await.unwrap();
+    transaction.oidc().purge(NOW).await.unwrap();
+    assert_eq!(transaction.oidc().session(&[4; 32]).await.unwrap(), None);
+}
+
+async fn logouts_and_what_is_used_once_are_remembered_while_they_matter(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let mut transaction = store.begin().await.unwrap();
+    let oidc = transaction.oidc();
+    let logout = |name: &str, at: i64| StoredLogout {
+        name: name.into(),
+        at: NOW.plus_seconds(at),
+        ends_at: NOW.plus_seconds(at + 100),
+    };
+    for one in [
+        logout("a", 0),
+        logout("b", 5),
+        logout("a", 9),
+        logout("a", 3),
+    ] {
+        oidc.log_out(&one).await.unwrap();
+    }
+    assert_eq!(
+        oidc.logouts(NOW).await.unwrap(),
+        [logout("a", 9), logout("b", 5)]
+    );
+    let later = NOW.plus_seconds(105);
+    assert_eq!(oidc.logouts(later).await.unwrap(), [logout("a", 9)]);
+    assert!(oidc.use_once(&[1; 32], later).await.unwrap());
+    assert!(!oidc.use_once(&[1; 32], later).await.unwrap());
+    assert!(
+        oidc.use_once(&[2; 32], NOW.plus_seconds(200))
+            .await
+            .unwrap()
+    );
+    oidc.purge(later).await.unwrap();
+    assert_eq!(oidc.logouts(NOW).await.unwrap(), [logout("a", 9)]);
+    assert!(oidc.use_once(&[1; 32], later).await.unwrap());
+    assert!(!oidc.use_once(&[2; 32], later).await.unwrap());
 }

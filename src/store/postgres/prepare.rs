@@ -146,7 +146,9 @@ pub(super) async fn migrate(
 pub(super) fn migrations() -> Vec<Migration> {
     unit::numbered([
         ("initial", include_str!("migrations/0001_initial.sql")),
-        ("policy", include_str!("migrations/0002_policy.sql")),
+        ("accounts", include_str!("migrations/0002_accounts.sql")),
+        ("policy", include_str!("migrations/0003_policy.sql")),
+        ("oidc", include_str!("migrations/0004_oidc.sql")),
     ])
 }
 

@@ -47,6 +47,23 @@ impl<C: Connection> SessionRepository for Unit<C> {
         Ok(removed > 0)
     }
 
+    async fn remove_of(
+        &mut self,
+        username: &str,
+        provider: &str,
+        keep: Option<&[u8; 32]>,
+    ) -> Result<u64, Error> {
+        let mut values = vec![username.into(), provider.into()];
+        let sql = match keep {
+            None => "DELETE FROM sessions WHERE username = $1 AND provider = $2",
+            Some(id_hash) => {
+                values.push(id_hash.into());
+                "DELETE FROM sessions WHERE username = $1 AND provider = $2 AND id_hash <> $3"
+            }
+        };
+        self.connection.execute(sql, values).await
+    }
+
     async fn purge(
         &mut self,
         idle_before: Timestamp,

@@ -38,6 +38,12 @@ impl<C: Connection> UserRepository for Unit<C> {
         ]);
         self.connection.execute(sql, values).await.map(drop)
     }
+
+    async fn remove(&mut self, username: &str) -> Result<bool, Error> {
+        let sql = "DELETE FROM users WHERE username = $1";
+        let removed = self.connection.execute(sql, vec![username.into()]).await?;
+        Ok(removed > 0)
+    }
 }
 
 fn read(row: Row) -> Result<StoredUser, Error> {

@@ -1,32 +1,12 @@
-//! Bodies pass byte for byte, within limits, and without being stored.
-
-use std::io;
-use std::time::Duration;
-
-use tokio::sync::mpsc;
-use tokio::time::timeout;
+//! Bodies pass byte for byte and within limits. That none is stored is in `backpressure`, that long ones
+//! are the same bytes in `large`.
 
 use super::client::{Client, Field, H2, JSON, LIST, ask, ask_raw};
 use super::upstream::{Upstream, answer, chunk, json};
-use super::wire::{Wire, soon};
 use crate::support::front::{Front, Server};
+use crate::support::noise::noise;
 
 const SIZES: [usize; 6] = [0, 1, 65_535, 65_536, 65_537, 3 * 1024 * 1024];
-/// Far more than sockets and buffers on the way hold; less than what is sent.
-const HELD_AT_MOST: usize = 40 * 1024 * 1024;
-const SENT: usize = 96 * 1024 * 1024;
-
-/// Bytes without a pattern.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ length as u64;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_be_bytes()[3]
-    };
-    std::iter::repeat_with(next).take(length).collect()
-}
 
 /// A message of about so many bytes, written as no serialiser would.
 fn message(length: usize) -> String {
@@ -296,75 +276,6 @@ async fn heads_deletes_and_bodiless_answers_stay_bodiless() {
     assert_eq!((last.target(), last.body.len()), ("/last", 26));
 }
 
-/// Sends until the other side takes no more or all is sent; how much it took.
-async fn send_until_stuck(wire: &mut Wire) -> usize {
-    let block = vec![b'x'; 64 * 1024];
-    let mut sent = 0;
-    while sent < SENT {
-        match timeout(Duration::from_millis(500), wire.send(chunk(&block))).await {
-            Ok(Ok(())) => sent += block.len(),
-            Ok(Err(_)) | Err(_) => break,
-        }
-    }
-    sent
-}
-
-#[tokio::test]
-async fn an_upload_arrives_as_it_is_sent_and_waits_for_a_slow_server() {
-    let (tell, mut arrived) = mpsc::channel::<Vec<u8>>(1);
-    let upstream = Upstream::with_open_bodies(move |_, mut wire| {
-        let tell = tell.clone();
-        async move {
-            let first = wire.chunk().await.ok()??;
-            tell.send(first).await.ok()?;
-            // From here on nothing is read until the client is gone.
-            tell.closed().await;
-            None
-        }
-    })
-    .await;
-    let front = public(&upstream);
-    let mut client = Client::plain(front.plain).await;
-    let chunked = [("transfer-encoding", "chunked")];
-    client
-        .send("PUT", "/raw/up", &chunked, &chunk("first"))
-        .await
-        .unwrap();
-    assert_eq!(soon(arrived.recv()).await.unwrap(), b"first");
-    let taken = send_until_stuck(&mut client.wire).await;
-    assert!(
-        taken < HELD_AT_MOST,
-        "{taken} bytes were taken for a server that reads none"
-    );
-}
-
-#[tokio::test]
-async fn a_download_arrives_as_it_is_sent_and_waits_for_a_slow_client() {
-    let (tell, mut told) = mpsc::channel::<usize>(1);
-    let upstream = Upstream::scripted(move |_, mut wire| {
-        let tell = tell.clone();
-        async move {
-            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-            wire.send([head.as_bytes(), &chunk("first")].concat())
-                .await
-                .ok()?;
-            tell.send(send_until_stuck(&mut wire).await).await.ok()?;
-            None
-        }
-    })
-    .await;
-    let front = public(&upstream);
-    let mut client = Client::plain(front.plain).await;
-    client.send("GET", "/raw/down", &[], b"").await.unwrap();
-    client.head().await;
-    assert_eq!(soon(client.wire.chunk()).await.unwrap().unwrap(), b"first");
-    let taken = soon(told.recv()).await.unwrap();
-    assert!(
-        taken < HELD_AT_MOST,
-        "{taken} bytes were taken for a client that reads none"
-    );
-}
-
 #[tokio::test]
 async fn an_answer_before_the_end_of_an_upload_is_passed_on_and_spoils_no_other_request() {
     let upstream = Upstream::with_open_bodies(|call, mut wire| async move {
@@ -393,7 +304,7 @@ async fn an_answer_before_the_end_of_an_upload_is_passed_on_and_spoils_no_other_
         let reply = ask(front.plain, "POST", "/held", &[JSON], LIST.as_bytes()).await;
         assert_eq!(reply.text(), "\"late\"");
     }
-    let _: io::Result<()> = slow.wire.send("0\r\n\r\n").await;
+    let _: std::io::Result<()> = slow.wire.send("0\r\n\r\n").await;
 }
 
 #[tokio::test]

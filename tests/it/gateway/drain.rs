@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use super::client::{Client, H2, JSON, LIST, tcp};
 use super::upstream::{EVENTS, Upstream, chunk, json};
 use super::wire::{Wire, soon};
+use crate::support::frames::{self, Frame};
 use crate::support::front::{Front, Server, Setup};
 
 /// Answers with what it is told: the first word opens (`stream` or `json`), each more is an event,
@@ -116,20 +117,17 @@ async fn an_answer_in_progress_is_given_and_says_that_it_is_the_last() {
 async fn h2_clients_are_told_to_go_away() {
     let front = Front::routing([]);
     let mut wire = Wire::new(tcp(front.plain).await);
-    let preface: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    let settings: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
-    wire.send([preface, settings].concat()).await.unwrap();
+    wire.send(frames::opening()).await.unwrap();
     let mut stopped = false;
     let mut kinds = Vec::new();
     soon(async {
         while let Ok(head) = wire.exactly(9).await {
-            let length =
-                usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
-            let payload = wire.exactly(length).await.unwrap();
-            kinds.push(head[3]);
-            if head[3] == 6 && head[4] & 1 == 0 {
+            let payload = wire.exactly(Frame::length(&head)).await.unwrap();
+            let frame = Frame::new(&head, payload);
+            kinds.push(frame.kind);
+            if frame.kind == frames::PING && frame.flags & frames::END == 0 {
                 // Answer the ping by which a graceful end finds out what is on its way.
-                let pong = [&[0, 0, 8, 6, 1, 0, 0, 0, 0], &payload[..]].concat();
+                let pong = frames::frame(frames::PING, frames::END, 0, &frame.payload);
                 wire.send(pong).await.unwrap();
             }
             if !stopped {
@@ -139,7 +137,7 @@ async fn h2_clients_are_told_to_go_away() {
         }
     })
     .await;
-    assert!(kinds.contains(&7), "no GOAWAY among {kinds:?}");
+    assert!(kinds.contains(&frames::GOAWAY), "no GOAWAY among {kinds:?}");
 }
 
 #[tokio::test]

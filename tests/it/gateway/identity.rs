@@ -423,6 +423,21 @@ async fn mirrored_headers_must_match_the_body() {
 }
 
 #[tokio::test]
+async fn a_method_that_the_revision_removed_is_the_servers_to_refuse() {
+    let upstream = Upstream::ready().await;
+    let front = Front::routing([Server::new("/a", &upstream.url("/")).public()]);
+    let fields = [
+        JSON,
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "tasks/result"),
+    ];
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tasks/result","params":{"taskId":"t"}}"#;
+    let reply = ask(front.plain, "POST", "/a", &fields, body.as_bytes()).await;
+    assert_eq!(reply.status(), 200);
+    assert_eq!(upstream.only_call().body, body.as_bytes());
+}
+
+#[tokio::test]
 async fn a_get_needs_some_right_at_that_server() {
     let upstream = Upstream::ready().await;
     let front = Front::routing([Server::new("/team/a", &upstream.url("/"))]);

@@ -9,13 +9,11 @@ use tokio::time::{Instant, interval, timeout};
 use super::client::{Client, H2, JSON, LIST, tcp, tls};
 use super::upstream::{Upstream, chunk};
 use super::wire::{Wire, soon};
+use crate::support::frames::{self, PREFACE};
 use crate::support::front::{Front, Server, Setup, millis};
 
 /// The timeout that a test shortens.
 const SHORT: Duration = Duration::from_millis(500);
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const EMPTY_SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
-const SETTINGS_ACK: &[u8] = &[0, 0, 0, 4, 1, 0, 0, 0, 0];
 
 /// A gateway with one timeout shortened, in front of a public server.
 async fn shortened(shorten: impl FnOnce(&mut TimeoutsConfig)) -> (Upstream, Front) {
@@ -137,7 +135,7 @@ async fn an_h2_connection_without_a_request_is_closed() {
     // HEADERS that say more is to come: GET, https, /; no END_HEADERS.
     let mut open_headers = Wire::new(tcp(front.plain).await);
     let headers = [0, 0, 3, 1, 0, 0, 0, 0, 1, 0x82, 0x87, 0x84];
-    let opening = [PREFACE, EMPTY_SETTINGS, SETTINGS_ACK, &headers].concat();
+    let opening = [&frames::opening()[..], &headers].concat();
     open_headers.send(opening).await.unwrap();
     closed_in_time(&front, open_headers.rest()).await;
     // Answering pings is no reason to stay.
@@ -155,9 +153,7 @@ async fn an_h2_connection_without_a_request_is_closed() {
 async fn an_h2_client_that_answers_no_ping_is_closed() {
     let (upstream, front) = shortened(|limits| limits.h2_ping = millis(300)).await;
     let mut wire = Wire::new(tcp(front.plain).await);
-    wire.send([PREFACE, EMPTY_SETTINGS, SETTINGS_ACK].concat())
-        .await
-        .unwrap();
+    wire.send(frames::opening()).await.unwrap();
     closed_in_time(&front, wire.rest()).await;
     drop(upstream);
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
+use crate::support::noise::Flow;
+
 /// Waits for what must happen soon; fails loudly when it does not.
 #[track_caller]
 pub(crate) fn soon<F: Future>(future: F) -> impl Future<Output = F::Output> {
@@ -20,6 +22,8 @@ pub(crate) fn soon<F: Future>(future: F) -> impl Future<Output = F::Output> {
 }
 
 const PATIENCE: Duration = Duration::from_secs(15);
+/// A sender who is not let on for so long is held back.
+pub(crate) const STUCK: Duration = Duration::from_millis(500);
 
 /// A stream of bytes both ways.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -93,6 +97,39 @@ impl Wire {
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.io.write_all(bytes.as_ref()).await?;
         self.io.flush().await
+    }
+
+    /// Sends on from where `flow` is, up to `end`, until the other side takes no more.
+    pub(crate) async fn send_until_stuck(&mut self, flow: &mut Flow, end: usize) {
+        while flow.at() < end {
+            let piece = flow.piece(end);
+            match tokio::time::timeout(STUCK, self.io.write(&piece)).await {
+                Ok(Ok(count)) => flow.advance(count),
+                Ok(Err(_)) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Sends on from where `flow` is, up to `end`.
+    pub(crate) async fn send_flow(&mut self, flow: &mut Flow, end: usize) -> io::Result<()> {
+        while flow.at() < end {
+            let piece = flow.piece(end);
+            self.send(&piece).await?;
+            flow.advance(piece.len());
+        }
+        Ok(())
+    }
+
+    /// Reads what must be `flow`, up to `end`.
+    pub(crate) async fn expect_flow(&mut self, flow: &mut Flow, end: usize) -> io::Result<()> {
+        while flow.at() < end {
+            if self.read.is_empty() && !self.fill().await? {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let count = self.read.len().min(end - flow.at());
+            flow.expect(&self.read.split_to(count));
+        }
+        Ok(())
     }
 
     /// Reads more; false at the end.

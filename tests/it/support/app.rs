@@ -9,7 +9,9 @@ use axum::http::Method;
 use mcp::catalog::{Publisher, Snapshot, SnapshotSink};
 use mcp::config::store::StoreConfig;
 use mcp::config::types::{Bind, ByteSize, Period};
-use mcp::config::{AuthConfig, CatalogConfig, HttpConfig, NetworkConfig, RegistryConfig};
+use mcp::config::{
+    AuthConfig, CatalogConfig, HttpConfig, NetworkConfig, OidcConfig, RegistryConfig,
+};
 use mcp::domain::secret::Secret;
 use mcp::domain::time::{Clock, Timestamp};
 use mcp::registry::{OpenError, Parts, Registry, Settings, api};
@@ -22,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use super::call::{Call, Reply};
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const USER_PASSWORD: &str = "a dozen letters at least";
 pub(crate) const GATEWAY_TOKEN: &str = "gateway-token-of-at-least-128-bit";
 pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
 
@@ -29,6 +32,7 @@ pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
 pub(crate) struct TestApp {
     pub(crate) folder: Arc<TempDir>,
     pub(crate) router: Router,
+    pub(crate) registry: Registry,
     pub(crate) clock: Clock,
     pub(crate) applied: Arc<Applied>,
     pub(crate) stop: CancellationToken,
@@ -71,6 +75,7 @@ pub(crate) struct Builder {
     folder: Arc<TempDir>,
     clock: Clock,
     settings: Settings,
+    sinks: Vec<Arc<dyn SnapshotSink>>,
 }
 
 impl TestApp {
@@ -86,6 +91,7 @@ impl TestApp {
             folder,
             clock: Clock::manual(NOW),
             settings,
+            sinks: Vec::new(),
         }
     }
 
@@ -99,6 +105,7 @@ impl TestApp {
             folder: Arc::clone(&self.folder),
             clock: self.clock.clone(),
             settings,
+            sinks: Vec::new(),
         };
         drop(self);
         builder.start().await
@@ -114,9 +121,14 @@ impl TestApp {
 
     /// A session of the admin, with its CSRF token.
     pub(crate) async fn login(&self) -> Session {
+        self.login_as("admin", PASSWORD).await
+    }
+
+    /// A session of this user.
+    pub(crate) async fn login_as(&self, username: &str, password: &str) -> Session {
         let reply = self
             .call(Method::POST, "/api/auth/login")
-            .json(&json!({"username": "admin", "password": PASSWORD}))
+            .json(&json!({"username": username, "password": password}))
             .send()
             .await;
         assert_eq!(reply.status, 200, "{reply:?}");
@@ -158,6 +170,30 @@ impl TestApp {
         reply.json()
     }
 
+    /// A user with [`USER_PASSWORD`], and a session of theirs.
+    pub(crate) async fn user(&self, username: &str, groups: &[&str]) -> Session {
+        let body = json!({"username": username, "password": USER_PASSWORD, "groups": groups});
+        let made = self.admin(Method::POST, "/api/users", &body).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        self.login_as(username, USER_PASSWORD).await
+    }
+
+    /// A call with a fresh session of the admin.
+    pub(crate) async fn admin(&self, method: Method, target: &str, body: &Value) -> Reply {
+        let session = self.login().await;
+        self.call(method, target)
+            .session(&session)
+            .json(body)
+            .send()
+            .await
+    }
+
+    /// The status of a look at oneself with this token.
+    pub(crate) async fn me(&self, token: &str) -> u16 {
+        let reply = self.get("/api/auth/me").bearer(token).send().await;
+        reply.status.as_u16()
+    }
+
     /// The audit log, newest first.
     pub(crate) async fn audit(&self) -> Vec<mcp::store::AuditEntry> {
         self.store
@@ -196,6 +232,13 @@ impl Builder {
         self
     }
 
+    /// Something in this process that follows it.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn followed_by(mut self, sink: Arc<dyn SnapshotSink>) -> Self {
+        self.sinks.push(sink);
+        self
+    }
+
     /// A file among the definitions.
     pub(crate) fn file(self, name: &str, content: &str) -> Self {
         self.data_file(&format!("servers/{name}"), content)
@@ -223,9 +266,9 @@ impl Builder {
             .await
             .unwrap();
         let applied = Arc::new(Applied::default());
-        let publisher = Arc::new(Publisher::new(vec![
-            Arc::clone(&applied) as Arc<dyn SnapshotSink>
-        ]));
+        let mut sinks = self.sinks;
+        sinks.push(Arc::clone(&applied) as Arc<dyn SnapshotSink>);
+        let publisher = Arc::new(Publisher::new(sinks));
         let stop = CancellationToken::new();
         let parts = Parts {
             store: Arc::clone(&store),
@@ -238,6 +281,7 @@ impl Builder {
         let panics = Router::new().route("/ui/panic", axum::routing::get(panics));
         Ok(TestApp {
             router: api::router(&registry, panics),
+            registry,
             folder: self.folder,
             clock: self.clock,
             applied,
@@ -288,6 +332,7 @@ fn settings(folder: &Path) -> Settings {
             bind: Bind::at(([127, 0, 0, 1], 0).into()),
             external_cache_ttl: seconds(30),
         },
+        oidc: no_provider(),
         network: NetworkConfig {
             registry_ca_file: None,
             extra_ca_file: None,
@@ -304,5 +349,25 @@ fn settings(folder: &Path) -> Settings {
             heartbeat: seconds(5),
             coalesce: Period::new(Duration::from_millis(20)),
         },
+    }
+}
+
+/// No identity provider; how one is set up otherwise.
+pub(crate) fn no_provider() -> OidcConfig {
+    OidcConfig {
+        issuer: None,
+        internal_url: None,
+        client_id: Some("web".to_owned()),
+        client_secret: Some(Secret::new("s3cret of the client".to_owned())),
+        audience: Vec::new(),
+        clients: Vec::new(),
+        groups_claim: "groups".to_owned(),
+        jwks_file: None,
+        allow_http: false,
+        provider: "oidc".to_owned(),
+        display_name: None,
+        scopes: "openid profile email".to_owned(),
+        refresh: Period::new(Duration::from_mins(5)),
+        max_token_life: Period::new(Duration::from_hours(48)),
     }
 }

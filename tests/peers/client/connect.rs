@@ -9,18 +9,22 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use rmcp::{ClientLifecycleMode, ClientServiceExt as _};
 
 use crate::Era;
+use crate::listening::Listening;
 use crate::person::Person;
 
 /// A connection to a server.
 pub(crate) type Client = RunningService<RoleClient, Person>;
 
-/// Connects and negotiates a revision.
-pub(crate) async fn connect(url: &str, era: Era) -> anyhow::Result<Client> {
+/// Connects and negotiates a revision; `with_token` sends the token of the environment, if it has one.
+pub(crate) async fn connect(url: &str, era: Era, with_token: bool) -> anyhow::Result<Client> {
     let mut config = StreamableHttpClientTransportConfig::with_uri(url);
-    if let Ok(token) = std::env::var("MCP_TEST_TOKEN") {
+    if let Ok(token) = std::env::var("MCP_TEST_TOKEN")
+        && with_token
+    {
         config = config.auth_header(token);
     }
-    let transport = StreamableHttpClientTransport::with_client(http_client()?, config);
+    let http = Listening::new(http_client()?);
+    let transport = StreamableHttpClientTransport::with_client(http.clone(), config);
     let lifecycle = match era {
         Era::Legacy => ClientLifecycleMode::Initialize,
         Era::Auto => ClientLifecycleMode::Auto {
@@ -28,10 +32,12 @@ pub(crate) async fn connect(url: &str, era: Era) -> anyhow::Result<Client> {
             legacy_version: Some(ProtocolVersion::V_2025_11_25),
         },
     };
-    Person
+    let client = Person::default()
         .serve_with_lifecycle(transport, lifecycle)
         .await
-        .with_context(|| format!("connecting to {url}"))
+        .with_context(|| format!("connecting to {url}"))?;
+    http.settled().await;
+    Ok(client)
 }
 
 #[expect(

@@ -24,10 +24,10 @@ pub(crate) struct Scenario {
 
 /// A call that a scenario wants as it is.
 #[derive(Debug, Deserialize)]
-struct Wanted {
-    name: String,
+pub(crate) struct Wanted {
+    pub(crate) name: String,
     #[serde(default)]
-    arguments: JsonObject,
+    pub(crate) arguments: JsonObject,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -55,7 +55,7 @@ impl Scenario {
 
     /// Uses everything, each once.
     pub(crate) async fn play(self, url: &str) -> anyhow::Result<()> {
-        let client = connect(url, self.era).await?;
+        let client = connect(url, self.era, true).await?;
         let tools = client.list_all_tools().await.context("listing the tools")?;
         let calls = if self.calls.is_empty() {
             calls_of(&tools)

@@ -1,18 +1,45 @@
-//! Who answers when a server asks: takes every default, agrees to everything.
+//! Who answers when a server asks: takes every default, agrees to everything, remembers what was said.
+
+use std::sync::{Mutex, PoisonError};
 
 use rmcp::handler::client::ClientHandler;
 use rmcp::model::{
     ClientCapabilities, ClientConfig, CreateMessageRequestParams, CreateMessageResult,
-    ElicitRequestParams, ElicitResult, ElicitationAction, Implementation, ListRootsResult, Root,
-    SamplingMessage,
+    ElicitRequestParams, ElicitResult, ElicitationAction, Implementation, ListRootsResult,
+    LoggingMessageNotificationParam, ProgressNotificationParam, Root, SamplingMessage,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleClient};
 use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
 
 /// The person at the client, and their model.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Person;
+#[derive(Debug, Default)]
+pub(crate) struct Person {
+    progress: Mutex<Vec<Value>>,
+    logs: Mutex<Vec<Value>>,
+    complete: Notify,
+}
+
+impl Person {
+    /// Waits for progress that is its total.
+    pub(crate) async fn complete(&self) {
+        self.complete.notified().await;
+    }
+
+    /// Progress and log lines, in the order of arrival.
+    pub(crate) fn so_far(&self) -> (Vec<Value>, Vec<Value>) {
+        let copy =
+            |list: &Mutex<Vec<Value>>| list.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (copy(&self.progress), copy(&self.logs))
+    }
+}
+
+fn note(list: &Mutex<Vec<Value>>, value: Value) {
+    list.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(value);
+}
 
 impl ClientHandler for Person {
     fn get_info(&self) -> ClientConfig {
@@ -60,6 +87,28 @@ impl ClientHandler for Person {
             }
             _ => accepted,
         })
+    }
+
+    async fn on_progress(
+        &self,
+        step: ProgressNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        note(
+            &self.progress,
+            json!([step.progress, step.total, step.message]),
+        );
+        if step.total == Some(step.progress) {
+            self.complete.notify_one();
+        }
+    }
+
+    async fn on_logging_message(
+        &self,
+        line: LoggingMessageNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        note(&self.logs, json!([line.level, line.data]));
     }
 
     async fn list_roots(

@@ -256,6 +256,16 @@ impl Process {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
+    /// Bytes of memory that are resident and no file's.
+    pub(crate) fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        kilobytes.map(|kilobytes: usize| kilobytes * 1024).unwrap()
+    }
+
     pub(crate) fn terminate(&self) {
         self.signal(rustix::process::Signal::TERM);
     }

@@ -6,6 +6,7 @@ import { fetchPolicy, fetchPolicyText } from "./policy";
 import { fetchServer, fetchServers } from "./servers";
 import { fetchTokens } from "./tokens";
 import type { Me } from "./types";
+import { fetchAccounts, fetchUsers } from "./users";
 
 /** Errors worth a second try: no answer, or the registry's own trouble. Never a refusal. */
 export const retryable = (failures: number, error: unknown): boolean =>
@@ -65,6 +66,16 @@ export const policyTextQuery = queryOptions({
   gcTime: 0,
   refetchOnWindowFocus: false,
   refetchOnReconnect: false,
+});
+
+export const usersQuery = queryOptions({
+  queryKey: ["users"],
+  queryFn: ({ signal }) => fetchUsers(signal),
+});
+
+export const accountsQuery = queryOptions({
+  queryKey: ["service-accounts"],
+  queryFn: ({ signal }) => fetchAccounts(signal),
 });
 
 export const openapiQuery = queryOptions({

@@ -266,6 +266,49 @@ export interface paths {
         patch: operations["patch_server"];
         trace?: never;
     };
+    "/api/service-accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All service accounts, by name. */
+        get: operations["list_service_accounts"];
+        put?: never;
+        /** Adds a service account. Its tokens and keys are made with `POST /api/tokens/generate`. */
+        post: operations["create_service_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/service-accounts/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One service account. */
+        get: operations["read_service_account"];
+        put?: never;
+        post?: never;
+        /**
+         * Takes a service account out, with tokens and keys.
+         * @description When the answer is there, the gateways of this process refuse them; others within a second.
+         */
+        delete: operations["remove_service_account"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a service account.
+         * @description When the answer is there, the gateways of this process act on it; others within a second.
+         */
+        patch: operations["patch_service_account"];
+        trace?: never;
+    };
     "/api/tokens": {
         parameters: {
             query?: never;
@@ -273,7 +316,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The caller's tokens, newest first; for admins with `all=true` everybody's. */
+        /**
+         * The caller's tokens and keys, newest first; for admins with `all=true` everybody's, or those of
+         *     a service account.
+         */
         get: operations["list_tokens"];
         put?: never;
         post?: never;
@@ -293,8 +339,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Makes a token for a program.
-         * @description It has at most the caller's scopes and ends no later than the token that made it.
+         * Makes a token or an API key for a program.
+         * @description It has at most the caller's rights and ends no later than the token that made it; one for a
+         *     service account has at most that account's.
          */
         post: operations["generate_token"];
         delete?: never;
@@ -314,13 +361,56 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Revokes a token of the caller's; admins revoke anybody's.
+         * Revokes a token or an API key of the caller's; admins revoke anybody's.
          * @description When the answer is there, the gateways of this process refuse it; others within a second.
          */
         delete: operations["revoke_token"];
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All local users; the administrator of the settings first. */
+        get: operations["list_users"];
+        put?: never;
+        /** Adds a local user. */
+        post: operations["create_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{username}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One local user. */
+        get: operations["read_user"];
+        put?: never;
+        post?: never;
+        /**
+         * Takes a local user out, with sessions, tokens and keys.
+         * @description When the answer is there, the gateways of this process refuse them; others within a second.
+         */
+        delete: operations["remove_user"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a local user; without being an administrator, one's own password.
+         * @description When the answer is there, the gateways of this process act on it; others within a second.
+         */
+        patch: operations["patch_user"];
         trace?: never;
     };
     "/health": {
@@ -344,6 +434,40 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description An account of a program. */
+        AccountInfo: {
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            /** @description Nothing of it counts. */
+            disabled: boolean;
+            groups: string[];
+            name: string;
+            scopes: string[];
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /** @description What shall be another; absent fields stay. */
+        AccountPatched: {
+            description?: string | null;
+            /** @description Disabling ends tokens and keys for good. */
+            disabled?: boolean | null;
+            /** @description Taking one away ends tokens and narrowed keys; keys with all rights of the account follow. */
+            groups?: string[] | null;
+            /** @description As with groups. */
+            scopes?: string[] | null;
+        };
+        /** @description An account to be. */
+        AccountWritten: {
+            description?: string | null;
+            disabled?: boolean | null;
+            /** @description Policy maps groups to scopes. */
+            groups?: string[] | null;
+            /** @description Letters, digits and `. _ @ + -`; no user has it. */
+            name: string;
+            /** @description Scopes beside these. */
+            scopes?: string[] | null;
+        };
         /** @description A rule for agents. */
         AgentDocument: {
             /** @description Such as `list_agents`. */
@@ -751,6 +875,8 @@ export interface components {
         /** @description A token, shown this once. */
         TokenGenerated: {
             client_id: string;
+            /** @description `token` or `api_key`. */
+            kind: string;
             requested_scopes: string[];
             success: boolean;
             token_data: components["schemas"]["TokenData"];
@@ -758,16 +884,25 @@ export interface components {
             tokens: components["schemas"]["TokenSet"];
             user_scopes: string[];
         };
-        /** @description A token; its text is not kept. */
+        /** @description A token or an API key; its text is not kept. */
         TokenInfo: {
+            /**
+             * @description Has all rights of its owner: a key as they are at each moment, a token as they were when it
+             *     was made.
+             */
+            all_rights: boolean;
             /** Format: date-time */
             created_at: string;
             description: string;
             /** Format: date-time */
             expires_at: string;
             id: string;
+            /** @description `token` or `api_key`. */
+            kind: string;
             revoked: boolean;
             scopes: string[];
+            /** @description The service account that it is for. */
+            service_account?: string | null;
             username: string;
         };
         /** @description What the token shall be. */
@@ -776,11 +911,19 @@ export interface components {
             description?: string | null;
             /**
              * Format: int32
-             * @description Hours until it ends; 8 where absent.
+             * @description Hours until it ends: of a token up to 24, 8 where absent; of a key up to 8784, 2160 where
+             *     absent.
              */
             expires_in_hours?: number | null;
-            /** @description Of the caller's scopes; absent or empty: all of them. */
+            /**
+             * @description `token`, which is signed and lives for hours (where absent), or `api_key`, which lives for
+             *     months.
+             */
+            kind?: string | null;
+            /** @description Of its owner's scopes. Absent: all rights of the owner. Empty: none. */
             requested_scopes?: string[] | null;
+            /** @description For this service account in place of the caller; administrators only. */
+            service_account?: string | null;
         };
         /** @description As an OAuth token endpoint answers. */
         TokenSet: {
@@ -820,6 +963,40 @@ export interface components {
             ca?: string | null;
             /** @description Accept any certificate. */
             insecure?: boolean;
+        };
+        /** @description A local user. */
+        UserInfo: {
+            /** @description The local administrator of the settings, which is changed there. */
+            built_in: boolean;
+            /** @description Cannot log in; nothing of it counts. */
+            disabled: boolean;
+            groups: string[];
+            /** Format: date-time */
+            updated_at?: string | null;
+            username: string;
+        };
+        /** @description What shall be another; absent fields stay. */
+        UserPatched: {
+            /** @description For one's own password only. */
+            current_password?: string | null;
+            /** @description Disabling ends sessions, tokens and keys for good. */
+            disabled?: boolean | null;
+            /** @description Taking a group away ends tokens made before; keys with all rights of their owner follow. */
+            groups?: string[] | null;
+            /**
+             * @description Users change their own with `current_password`; an administrator sets anybody's, which ends
+             *     that user's sessions, tokens and keys.
+             */
+            password?: string | null;
+        };
+        /** @description A user to be. */
+        UserWritten: {
+            disabled?: boolean | null;
+            /** @description Policy maps groups to scopes. */
+            groups?: string[] | null;
+            password: string;
+            /** @description Letters, digits and `. _ @ + -`; no service account has it. */
+            username: string;
         };
     };
     responses: never;
@@ -1600,11 +1777,228 @@ export interface operations {
             };
         };
     };
+    list_service_accounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the accounts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountInfo"][];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_service_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountWritten"];
+            };
+        };
+        responses: {
+            /** @description the account */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountInfo"];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body has mistakes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_service_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the account */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountInfo"];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_service_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_service_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountPatched"];
+                "application/merge-patch+json": components["schemas"]["AccountPatched"];
+            };
+        };
+        responses: {
+            /** @description the account */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountInfo"];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body has mistakes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_tokens: {
         parameters: {
             query?: {
                 /** @description everybody's; admins only */
                 all?: boolean;
+                /** @description those of this one; admins only */
+                service_account?: string;
             };
             header?: never;
             path?: never;
@@ -1621,8 +2015,17 @@ export interface operations {
                     "application/json": components["schemas"]["TokenInfo"][];
                 };
             };
-            /** @description all=true without being an admin */
+            /** @description others' tokens without being an admin */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such service account */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1663,8 +2066,26 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a scope is not the caller's */
+            /** @description a scope is not the owner's, or the caller is no administrator */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such service account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the service account is disabled */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1704,6 +2125,248 @@ export interface operations {
             };
             /** @description there is no such token */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the users */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"][];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserWritten"];
+            };
+        };
+        responses: {
+            /** @description the user */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body has mistakes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the login name */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the login name */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the administrator of the settings stays */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the login name */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserPatched"];
+                "application/merge-patch+json": components["schemas"]["UserPatched"];
+            };
+        };
+        responses: {
+            /** @description the user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the administrator of the settings is changed there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body has mistakes, or the current password is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too many wrong passwords */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

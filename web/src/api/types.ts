@@ -40,6 +40,12 @@ export type TokenInfo = Schemas["TokenInfo"];
 export type PolicyDocument = Schemas["PolicyDocument"];
 export type ScopeDocument = Schemas["ScopeDocument"];
 export type Explained = Schemas["Explained"];
+export type UserInfo = Schemas["UserInfo"];
+export type UserWritten = Schemas["UserWritten"];
+export type UserPatched = Schemas["UserPatched"];
+export type AccountInfo = Schemas["AccountInfo"];
+export type AccountWritten = Schemas["AccountWritten"];
+export type AccountPatched = Schemas["AccountPatched"];
 export type PublicConfig = Schemas["PublicConfig"];
 
 /** Servers by path, with the version the registry gave the list. */

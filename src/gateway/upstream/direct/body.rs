@@ -21,7 +21,6 @@ pub struct DirectBody {
     came: Bytes,
     wire: Option<Wire>,
     home: Option<(Arc<Pool>, OriginId)>,
-    failure: Option<io::Error>,
 }
 
 impl DirectBody {
@@ -37,7 +36,6 @@ impl DirectBody {
             came,
             wire: Some(wire),
             home,
-            failure: None,
         };
         if body.decoder.is_end() {
             body.finish();
@@ -50,9 +48,6 @@ impl DirectBody {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Bytes>>> {
-        if let Some(failure) = self.failure.take() {
-            return Poll::Ready(Some(Err(failure)));
-        }
         loop {
             match self.decoder.next(&mut self.came) {
                 Ok(Step::Data(data)) => {
@@ -66,7 +61,7 @@ impl DirectBody {
                     return Poll::Ready(None);
                 }
                 Ok(Step::More) => {}
-                Err(malformed) => return self.fail(io::Error::other(malformed), context),
+                Err(malformed) => return self.fail(io::Error::other(malformed)),
             }
             let Some(wire) = &mut self.wire else {
                 return Poll::Ready(None);
@@ -80,10 +75,10 @@ impl DirectBody {
                     }
                     let kind = io::ErrorKind::UnexpectedEof;
                     let error = io::Error::new(kind, "the server closed the connection");
-                    return self.fail(error, context);
+                    return self.fail(error);
                 }
                 Ok(came) => self.came = came,
-                Err(error) => return self.fail(error, context),
+                Err(error) => return self.fail(error),
             }
         }
     }
@@ -100,13 +95,9 @@ impl DirectBody {
             .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 
-    /// Ends with an error, after a turn of the loop: hyper drops what it has not flushed when a body
-    /// fails, and what came before has to reach the client.
-    fn fail(&mut self, error: io::Error, context: &Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+    fn fail(&mut self, error: io::Error) -> Poll<Option<io::Result<Bytes>>> {
         self.wire = None;
-        self.failure = Some(error);
-        context.waker().wake_by_ref();
-        Poll::Pending
+        Poll::Ready(Some(Err(error)))
     }
 
     fn finish(&mut self) {

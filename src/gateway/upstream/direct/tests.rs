@@ -54,7 +54,7 @@ fn pool() -> Arc<Pool> {
     }));
     let limits = PoolLimits {
         connect: Duration::from_secs(5),
-        keep_alive: Duration::from_secs(60),
+        keep_alive: Duration::from_mins(1),
         idle_per_origin: 4,
     };
     Pool::new(Arc::new(Dialer::new(guard)), limits)
@@ -259,7 +259,7 @@ async fn a_large_message_arrives_as_it_was_held() {
     let (server, pool) = (Server::start().await, pool());
     let origin = server.origin();
     for length in [JOINED, JOINED + 1, 3_000_000] {
-        let body: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+        let body: Vec<u8> = (0..=250).cycle().take(length).collect();
         let serving = async {
             let mut wire = server.accept().await;
             let request = take_request(&mut wire, length).await;

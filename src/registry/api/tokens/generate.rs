@@ -6,14 +6,16 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::super::super::Registry;
-use super::super::super::tokens::{Made, Request as Wanted};
+use super::super::super::tokens::{Kind, Made, Request as Wanted};
 use super::super::caller::User;
-use super::super::reply;
+use super::super::{reply, written};
+use super::holder;
 use crate::domain::validate::FieldError;
+use crate::domain::validate::fields::{Fields, Text};
 use crate::http::Problem;
 use crate::http::body::{JSON, read_json};
 
@@ -21,10 +23,17 @@ use crate::http::body::{JSON, read_json};
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a body that is read field by field")]
 pub(super) struct TokenRequest {
-    /// Of the caller's scopes; absent or empty: all of them.
+    /// `token`, which is signed and lives for hours (where absent), or `api_key`, which lives for
+    /// months.
+    kind: Option<String>,
+    /// For this service account in place of the caller; administrators only.
+    service_account: Option<String>,
+    /// Of its owner's scopes. Absent: all rights of the owner. Empty: none.
+    #[schema(max_items = 100)]
     requested_scopes: Option<Vec<String>>,
-    /// Hours until it ends; 8 where absent.
-    #[schema(minimum = 1, maximum = 24)]
+    /// Hours until it ends: of a token up to 24, 8 where absent; of a key up to 8784, 2160 where
+    /// absent.
+    #[schema(minimum = 1, maximum = 8784)]
     expires_in_hours: Option<u32>,
     /// What it is for.
     #[schema(max_length = 500)]
@@ -36,6 +45,8 @@ pub(super) struct TokenRequest {
 pub(super) struct TokenGenerated {
     success: bool,
     token_id: String,
+    /// `token` or `api_key`.
+    kind: &'static str,
     tokens: TokenSet,
     client_id: &'static str,
     token_data: TokenData,
@@ -65,9 +76,10 @@ pub(super) struct TokenData {
     description: String,
 }
 
-/// Makes a token for a program.
+/// Makes a token or an API key for a program.
 ///
-/// It has at most the caller's scopes and ends no later than the token that made it.
+/// It has at most the caller's rights and ends no later than the token that made it; one for a
+/// service account has at most that account's.
 #[utoipa::path(
     post,
     path = "/api/tokens/generate",
@@ -77,7 +89,9 @@ pub(super) struct TokenData {
     responses(
         (status = 200, description = "the token, shown this once", body = TokenGenerated),
         (status = 400, description = "the body has mistakes", body = Problem),
-        (status = 403, description = "a scope is not the caller's", body = Problem),
+        (status = 403, description = "a scope is not the owner's, or the caller is no administrator", body = Problem),
+        (status = 404, description = "there is no such service account", body = Problem),
+        (status = 409, description = "the service account is disabled", body = Problem),
         (status = 429, description = "too many tokens in an hour", body = Problem),
     ),
 )]
@@ -89,9 +103,15 @@ pub(in super::super) async fn generate(
     let body = read_json(request, &[JSON], registry.body_limits()).await?;
     let wanted =
         wanted(&body).map_err(|errors| Problem::fields(StatusCode::BAD_REQUEST, errors))?;
+    if wanted.service_account.is_some() && !registry.view().access.policy.is_admin(&user.principal)
+    {
+        return Err(Problem::forbidden(
+            "only administrators make tokens for service accounts",
+        ));
+    }
     let requested = wanted.scopes.iter().flatten().cloned().collect();
     let made = registry
-        .make_token(&user.actor(), &user.principal, wanted)
+        .make_token(&user.actor(), holder(&user), wanted)
         .await?;
     Ok(reply::json(StatusCode::OK, &answer(&user, made, requested)))
 }
@@ -101,6 +121,7 @@ fn answer(user: &User, made: Made, requested_scopes: Vec<String>) -> TokenGenera
     TokenGenerated {
         success: true,
         token_id: stored.id.to_string(),
+        kind: Kind::of(&stored).as_str(),
         tokens: TokenSet {
             access_token: made.token.expose().clone(),
             refresh_token: None,
@@ -126,103 +147,44 @@ fn answer(user: &User, made: Made, requested_scopes: Vec<String>) -> TokenGenera
 }
 
 fn wanted(body: &Value) -> Result<Wanted, Vec<FieldError>> {
-    let Value::Object(map) = body else {
-        return Err(vec![FieldError::new("", body, "must be a JSON object")]);
-    };
-    let mut errors = Vec::new();
-    let mut wrong =
-        |field: &str, value: &Value, rule: &str| errors.push(FieldError::new(field, value, rule));
-    for (name, value) in map {
-        if !matches!(
-            name.as_str(),
-            "requested_scopes" | "expires_in_hours" | "description"
-        ) {
-            wrong(
-                &format!("/{name}"),
-                value,
-                "is not a field here; known are requested_scopes, expires_in_hours and description",
-            );
-        }
-    }
-    let hours = match map.get("expires_in_hours") {
-        None | Some(Value::Null) => 8,
-        Some(value) => {
-            let hours = value.as_u64().and_then(|hours| u32::try_from(hours).ok());
-            hours
-                .filter(|hours| (1..=24).contains(hours))
-                .unwrap_or_else(|| {
-                    wrong(
-                        "/expires_in_hours",
-                        value,
-                        "must be a whole number from 1 to 24",
-                    );
-                    8
-                })
+    let mut fields = Fields::new(written::object(body)?);
+    let kind = match fields.optional_text("kind", Text::line(20)).as_deref() {
+        None | Some("token") => Kind::Token,
+        Some("api_key") => Kind::ApiKey,
+        Some(_) => {
+            fields.wrong("kind", "must be token or api_key");
+            Kind::Token
         }
     };
-    let description = match map.get("description") {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text))
-            if text.chars().count() <= 500 && !text.chars().any(char::is_control) =>
-        {
-            text.clone()
-        }
-        Some(value) => {
-            wrong(
-                "/description",
-                value,
-                "must be a text of at most 500 characters without control characters",
-            );
-            String::new()
-        }
+    let (default, max) = match kind {
+        Kind::Token => (TOKEN_HOURS, MAX_TOKEN_HOURS),
+        Kind::ApiKey => (KEY_HOURS, MAX_KEY_HOURS),
     };
-    let scopes = match scopes(map) {
-        Ok(scopes) => scopes,
-        Err(value) => {
-            wrong(
-                "/requested_scopes",
-                value,
-                "must be a list of at most 100 scope names",
-            );
-            None
-        }
-    };
-    if errors.is_empty() {
-        Ok(Wanted {
-            scopes,
-            hours,
-            description,
-        })
-    } else {
-        Err(errors)
-    }
+    let hours = fields
+        .optional_integer("expires_in_hours", 1, max)
+        .unwrap_or(default);
+    let service_account = fields.optional_text("service_account", Text::line(64));
+    let description = written::description(&mut fields).unwrap_or_default();
+    let asked = fields
+        .raw("requested_scopes")
+        .is_some_and(|value| !value.is_null());
+    let scopes = asked
+        .then(|| written::scopes(&mut fields, "requested_scopes"))
+        .flatten()
+        .map(BTreeSet::from_iter);
+    let wanted = u32::try_from(hours).ok().map(|hours| Wanted {
+        kind,
+        service_account,
+        scopes,
+        hours,
+        description,
+    });
+    written::finish(fields, wanted)
 }
 
-/// Existing clients send an empty list for "all of mine".
-fn scopes(map: &Map<String, Value>) -> Result<Option<BTreeSet<String>>, &Value> {
-    match map.get("requested_scopes") {
-        None | Some(Value::Null) => Ok(None),
-        Some(value @ Value::Array(items)) if items.len() <= 100 => {
-            let scopes: Option<BTreeSet<String>> = items
-                .iter()
-                .map(|item| {
-                    item.as_str()
-                        .filter(|scope| is_scope(scope))
-                        .map(str::to_owned)
-                })
-                .collect();
-            scopes
-                .map(|scopes| Some(scopes).filter(|scopes| !scopes.is_empty()))
-                .ok_or(value)
-        }
-        Some(value) => Err(value),
-    }
-}
-
-/// RFC 6749, section 3.3.
-fn is_scope(text: &str) -> bool {
-    (1..=200).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
-}
+/// As existing clients expect them.
+const TOKEN_HOURS: u64 = 8;
+const MAX_TOKEN_HOURS: u64 = 24;
+/// A quarter of a year, and a year.
+const KEY_HOURS: u64 = 90 * 24;
+const MAX_KEY_HOURS: u64 = 366 * 24;

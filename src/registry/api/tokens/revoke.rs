@@ -4,10 +4,12 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
 use super::super::super::Registry;
+use super::super::super::tokens::Whose;
 use super::super::caller::User;
+use super::holder;
 use crate::http::Problem;
 
-/// Revokes a token of the caller's; admins revoke anybody's.
+/// Revokes a token or an API key of the caller's; admins revoke anybody's.
 ///
 /// When the answer is there, the gateways of this process refuse it; others within a second.
 #[utoipa::path(
@@ -26,8 +28,11 @@ pub(in super::super) async fn revoke(
     user: User,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let admin = registry.view().access.policy.is_admin(&user.principal);
-    let owner = (!admin).then_some(&*user.principal.username);
-    registry.revoke_token(&user.actor(), &id, owner).await?;
+    let whose = if registry.view().access.policy.is_admin(&user.principal) {
+        Whose::All
+    } else {
+        Whose::Own(holder(&user))
+    };
+    registry.revoke_token(&user.actor(), &id, whose).await?;
     Ok(StatusCode::NO_CONTENT)
 }

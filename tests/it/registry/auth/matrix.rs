@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
-use crate::support::app::{GATEWAY_TOKEN, Session};
+use crate::support::app::{GATEWAY_TOKEN, Session, USER_PASSWORD};
 use crate::support::call::{Call, Reply};
 
 /// Who calls.
@@ -13,6 +13,9 @@ enum Who {
     Nobody,
     BadToken,
     BadCookie,
+    /// Somebody without any right, by session and by API key.
+    User,
+    UserKey,
     OwnPage,
     CsrfToken,
     OtherPage,
@@ -20,10 +23,12 @@ enum Who {
     Gateway,
 }
 
-const ALL: [Who; 8] = [
+const ALL: [Who; 10] = [
     Who::Nobody,
     Who::BadToken,
     Who::BadCookie,
+    Who::User,
+    Who::UserKey,
     Who::OwnPage,
     Who::CsrfToken,
     Who::OtherPage,
@@ -36,29 +41,80 @@ const ALL: [Who; 8] = [
 enum Kind {
     Open,
     Read,
+    /// Read what the caller has a right to see.
+    Seen,
     /// Read, by gateways too.
     List,
     Write,
+    /// Change what the caller has a right to see.
+    SeenWrite,
+    /// What everybody may do with what is theirs.
+    OwnWrite,
+    /// For administrators, reads included.
+    AdminRead,
+    AdminWrite,
     Machine,
 }
 
 /// What must come back; `None`: whatever a good request gets.
 fn expected(kind: Kind, who: Who) -> Option<u16> {
-    let session = matches!(who, Who::OwnPage | Who::CsrfToken | Who::OtherPage);
+    let cookie = matches!(
+        who,
+        Who::OwnPage | Who::CsrfToken | Who::OtherPage | Who::User
+    );
+    let user = matches!(who, Who::User | Who::UserKey);
+    let writes = matches!(
+        kind,
+        Kind::Write | Kind::SeenWrite | Kind::OwnWrite | Kind::AdminWrite
+    );
+    let admins = matches!(kind, Kind::Write | Kind::AdminWrite | Kind::AdminRead);
     match (kind, who) {
         (Kind::Open, _) => None,
         (_, Who::Nobody | Who::BadToken | Who::BadCookie) => Some(401),
         // No cookie counts there.
-        (Kind::Machine, _) if session => Some(401),
-        (Kind::Machine, Who::Token)
-        | (Kind::Write, Who::OtherPage)
-        | (Kind::Read | Kind::Write, Who::Gateway) => Some(403),
-        (Kind::Read | Kind::List | Kind::Write | Kind::Machine, _) => None,
+        (Kind::Machine, _) if cookie => Some(401),
+        (Kind::Machine, Who::Token | Who::UserKey) => Some(403),
+        (_, Who::OtherPage) if writes => Some(403),
+        (_, Who::Gateway) if !matches!(kind, Kind::List | Kind::Machine) => Some(403),
+        _ if user && admins => Some(403),
+        (Kind::Seen | Kind::SeenWrite, _) if user => Some(404),
+        _ => None,
     }
 }
 
-fn as_caller(call: Call, who: Who, session: &Session, token: &str) -> Call {
+struct Callers {
+    admin: Session,
+    token: String,
+    user: Session,
+    user_key: String,
+}
+
+impl Callers {
+    async fn of(app: &TestApp) -> Self {
+        let user = app.user("ann", &[]).await;
+        let made = app
+            .call(Method::POST, "/api/tokens/generate")
+            .session(&user)
+            .json(&json!({"kind": "api_key"}))
+            .send()
+            .await;
+        Self {
+            admin: app.login().await,
+            token: app.token().await,
+            user_key: made.json()["tokens"]["access_token"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+            user,
+        }
+    }
+}
+
+fn as_caller(call: Call, who: Who, callers: &Callers) -> Call {
+    let (session, token) = (&callers.admin, &callers.token);
     match who {
+        Who::User => call.session(&callers.user),
+        Who::UserKey => call.bearer(&callers.user_key),
         Who::Nobody => call,
         Who::BadToken => call.bearer("eyJhbGciOiJub25lIn0.e30."),
         Who::BadCookie => call.cookie(&format!("mcp_gateway_session={}", "A".repeat(43))),
@@ -74,10 +130,12 @@ fn as_caller(call: Call, who: Who, session: &Session, token: &str) -> Call {
     }
 }
 
-#[tokio::test]
-async fn every_endpoint_lets_in_exactly_who_may() {
+/// Method and address, kind, the status of a good request, and its body.
+type Endpoint = (Method, &'static str, Kind, u16, Option<Value>);
+
+fn endpoints() -> Vec<Endpoint> {
     let server = json!({"path": "/x", "server_name": "X", "port": 1});
-    let endpoints: Vec<(Method, &str, Kind, u16, Option<Value>)> = vec![
+    vec![
         (Method::GET, "/api/servers", Kind::List, 200, None),
         (
             Method::POST,
@@ -86,33 +144,60 @@ async fn every_endpoint_lets_in_exactly_who_may() {
             409,
             Some(server.clone()),
         ),
-        (Method::GET, "/api/servers/x", Kind::Read, 200, None),
+        (Method::GET, "/api/servers/x", Kind::Seen, 200, None),
         (
             Method::PUT,
             "/api/servers/x",
-            Kind::Write,
+            Kind::SeenWrite,
             200,
             Some(server),
         ),
         (
             Method::PATCH,
             "/api/servers/x",
-            Kind::Write,
+            Kind::SeenWrite,
             200,
             Some(json!({})),
         ),
-        (Method::DELETE, "/api/servers/y", Kind::Write, 404, None),
+        (Method::DELETE, "/api/servers/y", Kind::SeenWrite, 404, None),
         (Method::GET, "/api/auth/me", Kind::Read, 200, None),
         (Method::GET, "/api/tokens", Kind::Read, 200, None),
         (
             Method::POST,
             "/api/tokens/generate",
-            Kind::Write,
+            Kind::OwnWrite,
             200,
             Some(json!({})),
         ),
-        (Method::DELETE, "/api/tokens/none", Kind::Write, 404, None),
-        (Method::GET, "/api/gateways", Kind::Read, 200, None),
+        (
+            Method::DELETE,
+            "/api/tokens/none",
+            Kind::OwnWrite,
+            404,
+            None,
+        ),
+        (
+            Method::GET,
+            "/api/tokens?all=true",
+            Kind::AdminRead,
+            200,
+            None,
+        ),
+        (
+            Method::GET,
+            "/api/tokens?service_account=bot",
+            Kind::AdminRead,
+            200,
+            None,
+        ),
+        (
+            Method::POST,
+            "/api/tokens/generate",
+            Kind::AdminWrite,
+            200,
+            Some(json!({"service_account": "bot"})),
+        ),
+        (Method::GET, "/api/gateways", Kind::AdminRead, 200, None),
         (
             Method::POST,
             "/api/gateway/report",
@@ -134,18 +219,105 @@ async fn every_endpoint_lets_in_exactly_who_may() {
         (Method::GET, "/health", Kind::Open, 200, None),
         (Method::GET, "/api/auth/login", Kind::Open, 303, None),
         (Method::GET, "/api/nothing", Kind::Open, 404, None),
-    ];
+    ]
+}
+
+/// Those of users and service accounts.
+fn account_endpoints() -> Vec<Endpoint> {
+    vec![
+        (Method::GET, "/api/users", Kind::AdminRead, 200, None),
+        (
+            Method::POST,
+            "/api/users",
+            Kind::AdminWrite,
+            409,
+            Some(json!({"username": "bob", "password": USER_PASSWORD})),
+        ),
+        (Method::GET, "/api/users/bob", Kind::AdminRead, 200, None),
+        (Method::GET, "/api/users/none", Kind::AdminRead, 404, None),
+        (
+            Method::PATCH,
+            "/api/users/bob",
+            Kind::AdminWrite,
+            200,
+            Some(json!({})),
+        ),
+        (
+            Method::PATCH,
+            "/api/users/none",
+            Kind::AdminWrite,
+            404,
+            Some(json!({})),
+        ),
+        (
+            Method::DELETE,
+            "/api/users/none",
+            Kind::AdminWrite,
+            404,
+            None,
+        ),
+        (
+            Method::DELETE,
+            "/api/users/admin",
+            Kind::AdminWrite,
+            409,
+            None,
+        ),
+        (
+            Method::GET,
+            "/api/service-accounts",
+            Kind::AdminRead,
+            200,
+            None,
+        ),
+        (
+            Method::POST,
+            "/api/service-accounts",
+            Kind::AdminWrite,
+            409,
+            Some(json!({"name": "bot"})),
+        ),
+        (
+            Method::GET,
+            "/api/service-accounts/bot",
+            Kind::AdminRead,
+            200,
+            None,
+        ),
+        (
+            Method::PATCH,
+            "/api/service-accounts/bot",
+            Kind::AdminWrite,
+            200,
+            Some(json!({})),
+        ),
+        (
+            Method::DELETE,
+            "/api/service-accounts/none",
+            Kind::AdminWrite,
+            404,
+            None,
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn every_endpoint_lets_in_exactly_who_may() {
     let app = TestApp::start().await;
-    let token = app.token().await;
-    let session = app.login().await;
+    let callers = Callers::of(&app).await;
+    app.user("bob", &[]).await;
+    let bot = json!({"name": "bot"});
+    let made = app.admin(Method::POST, "/api/service-accounts", &bot).await;
+    assert_eq!(made.status, 201);
     app.add(
-        &token,
+        &callers.token,
         &json!({"path": "/x", "server_name": "X", "port": 1}),
     )
     .await;
-    for (method, target, kind, good, body) in endpoints {
+    let all = endpoints().into_iter().chain(account_endpoints());
+    for (method, target, kind, good, body) in all {
         for who in ALL {
-            let mut call = as_caller(app.call(method.clone(), target), who, &session, &token);
+            let mut call = as_caller(app.call(method.clone(), target), who, &callers);
             if let Some(body) = &body {
                 call = call.json(body);
             }
@@ -163,10 +335,9 @@ async fn every_endpoint_lets_in_exactly_who_may() {
 #[tokio::test]
 async fn the_watch_is_for_gateways_only() {
     let app = TestApp::start().await;
-    let token = app.token().await;
-    let session = app.login().await;
+    let callers = Callers::of(&app).await;
     for who in ALL {
-        let (status, _, _) = as_caller(app.get("/api/gateway/watch"), who, &session, &token)
+        let (status, _, _) = as_caller(app.get("/api/gateway/watch"), who, &callers)
             .stream()
             .await;
         assert_eq!(

@@ -18,6 +18,7 @@ async fn a_token_is_shown_once_with_its_facts() {
     assert_eq!(made["tokens"]["refresh_token"], serde_json::Value::Null);
     assert_eq!(made["tokens"]["scope"], "mcp-registry-admin");
     assert_eq!(made["requested_scopes"], json!([]));
+    assert_eq!(made["kind"], "token");
     let token = made["tokens"]["access_token"].as_str().unwrap();
     let list = app.get("/api/tokens").bearer(token).send().await;
     let text = String::from_utf8(list.body.clone()).unwrap();
@@ -118,8 +119,13 @@ async fn wrong_wishes_are_named_field_by_field() {
         (json!({"expires_in_hours": 1.5}), "/expires_in_hours"),
         (json!({"expires_in_hours": "8"}), "/expires_in_hours"),
         (json!({"requested_scopes": "x"}), "/requested_scopes"),
-        (json!({"requested_scopes": ["a b"]}), "/requested_scopes"),
-        (json!({"requested_scopes": [1]}), "/requested_scopes"),
+        (json!({"requested_scopes": ["a b"]}), "/requested_scopes/0"),
+        (json!({"requested_scopes": [1]}), "/requested_scopes/0"),
+        (json!({"kind": "cookie"}), "/kind"),
+        (
+            json!({"kind": "api_key", "expires_in_hours": 8_785}),
+            "/expires_in_hours",
+        ),
         (json!({"description": 1}), "/description"),
         (json!({"description": "x".repeat(501)}), "/description"),
         (json!({"is_admin": true}), "/is_admin"),
@@ -160,4 +166,71 @@ async fn so_many_tokens_in_an_hour() {
     assert!(limited.headers.contains_key("retry-after"));
     app.clock.advance(3_601);
     assert_eq!(app.token().await.split('.').count(), 3);
+}
+
+#[tokio::test]
+async fn a_token_asked_for_with_no_scopes_has_none() {
+    let app = TestApp::start().await;
+    let made = app.new_token(json!({"requested_scopes": []})).await;
+    assert_eq!(made["tokens"]["scope"], "");
+    let token = made["tokens"]["access_token"].as_str().unwrap();
+    let me = app.get("/api/auth/me").bearer(token).send().await.json();
+    assert_eq!(
+        (&me["is_admin"], &me["scopes"]),
+        (&json!(false), &json!([]))
+    );
+    assert_eq!(me["groups"], json!([]), "groups would bring rights back");
+    let add = app.call(Method::POST, "/api/servers").bearer(token);
+    let body = json!({"path": "/x", "server_name": "X", "port": 1});
+    assert_eq!(add.json(&body).send().await.status, 403);
+}
+
+#[tokio::test]
+async fn nothing_is_made_of_a_credential_that_ended() {
+    let app = TestApp::start().await;
+    let session = app.user("ann", &[]).await;
+    let made = app
+        .call(Method::POST, "/api/tokens/generate")
+        .session(&session)
+        .json(&json!({}))
+        .send()
+        .await
+        .json();
+    let token = made["tokens"]["access_token"].as_str().unwrap();
+    let id = made["token_id"].as_str().unwrap();
+    let gone = app
+        .call(Method::DELETE, &format!("/api/tokens/{id}"))
+        .session(&session)
+        .send()
+        .await;
+    assert_eq!(gone.status, 204);
+    for call in [
+        app.call(Method::POST, "/api/tokens/generate")
+            .json(&json!({})),
+        app.get("/api/tokens"),
+    ] {
+        assert_eq!(call.bearer(token).send().await.status, 401);
+    }
+}
+
+#[tokio::test]
+async fn nobody_sees_or_revokes_what_is_anothers() {
+    let app = TestApp::start().await;
+    let (ann, bob) = (app.user("ann", &[]).await, app.user("bob", &[]).await);
+    let made = app
+        .call(Method::POST, "/api/tokens/generate")
+        .session(&ann)
+        .json(&json!({"kind": "api_key"}))
+        .send()
+        .await
+        .json();
+    let key = made["tokens"]["access_token"].as_str().unwrap();
+    let target = format!("/api/tokens/{}", made["token_id"].as_str().unwrap());
+    let revoke = |session| app.call(Method::DELETE, &target).session(session).send();
+    assert_eq!(revoke(&bob).await.status, 404);
+    let list = app.get("/api/tokens").session(&bob).send().await;
+    assert_eq!(list.json(), json!([]));
+    assert_eq!(app.me(key).await, 200);
+    assert_eq!(revoke(&ann).await.status, 204);
+    assert_eq!(app.me(key).await, 401);
 }

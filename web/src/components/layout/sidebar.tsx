@@ -1,31 +1,32 @@
 import { Link, useLocation } from "@tanstack/react-router";
-import { BookOpen, KeyRound, type LucideIcon, Server, ShieldCheck } from "lucide-react";
+import { BookOpen, KeyRound, type LucideIcon, Server, ShieldCheck, Users } from "lucide-react";
 import { useConfig, useMe } from "@/api/queries";
 import { plainText } from "@/lib/safe-text";
 import { Brand } from "./brand";
 import { LiveIndicator } from "./live-indicator";
 import { UserMenu } from "./user-menu";
 
-interface Entry {
-  to: "/" | "/tokens" | "/access" | "/api";
+interface Destination {
+  to: "/" | "/tokens" | "/users" | "/access" | "/api";
   label: string;
   icon: LucideIcon;
-  adminOnly?: true;
+  /** Only administrators can do anything there. */
+  admin?: true;
 }
 
-const LINKS: Entry[] = [
+const LINKS: Destination[] = [
   { to: "/", label: "Servers", icon: Server },
   { to: "/tokens", label: "Access tokens", icon: KeyRound },
-  { to: "/access", label: "Access", icon: ShieldCheck, adminOnly: true },
+  { to: "/users", label: "Users", icon: Users, admin: true },
+  { to: "/access", label: "Access", icon: ShieldCheck, admin: true },
   { to: "/api", label: "API", icon: BookOpen },
 ];
 
 /** Navigation, the state of the connection, and who is signed in. */
 export function Sidebar({ onNavigate }: { onNavigate?: () => void }) {
   const config = useConfig();
+  const admin = useMe()?.is_admin ?? false;
   const { pathname } = useLocation();
-  const isAdmin = useMe()?.is_admin ?? false;
-  const links = LINKS.filter((link) => isAdmin || !link.adminOnly);
   return (
     <div className="flex h-full flex-col gap-5 p-3">
       <Link
@@ -36,7 +37,7 @@ export function Sidebar({ onNavigate }: { onNavigate?: () => void }) {
         <Brand />
       </Link>
       <nav aria-label="Main" className="flex flex-col gap-0.5">
-        {links.map(({ to, label, icon: Icon }) => (
+        {LINKS.filter((link) => admin || !link.admin).map(({ to, label, icon: Icon }) => (
           <Link
             key={to}
             to={to}

@@ -52,14 +52,18 @@ function TokenRow({ token, showUser, onRevoke }: TokenRowProps) {
           <span className="truncate text-[0.93rem] font-medium">
             {token.description ? <SafeText>{token.description}</SafeText> : "Without description"}
           </span>
+          {token.kind === "api_key" && <Badge tone="accent">API key</Badge>}
           <StateBadge state={state} />
         </div>
         <p className="mt-0.5 flex flex-wrap gap-x-2 text-[0.84rem] text-ink-3">
           {showUser && (
             <span className="text-ink-2">
               <SafeText>{token.username}</SafeText>
+              {token.service_account && " (service account)"}
             </span>
           )}
+          <span>{rightsOf(token)}</span>
+          <span aria-hidden>·</span>
           <span title={absoluteTime(token.created_at)}>Created {relativeTime(token.created_at)}</span>
           <span aria-hidden>·</span>
           <span title={absoluteTime(token.expires_at)}>
@@ -74,6 +78,12 @@ function TokenRow({ token, showUser, onRevoke }: TokenRowProps) {
       )}
     </li>
   );
+}
+
+function rightsOf(token: TokenInfo): string {
+  if (token.all_rights) return "All rights";
+  if (token.scopes.length === 0) return "No scopes";
+  return plainText(token.scopes.join(", "));
 }
 
 function StateBadge({ state }: { state: TokenState }) {

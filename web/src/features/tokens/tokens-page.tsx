@@ -20,7 +20,7 @@ export function TokensPage() {
   return (
     <Page
       title="Access tokens"
-      description="Clients and scripts show a token to call servers and the API. It can do what you can do, until it expires or is revoked."
+      description="Clients and scripts show a token or an API key to call servers and the API. It can do what you can do or less, until it expires or is revoked."
       actions={
         <Button variant="primary" onClick={() => setGenerating(true)}>
           <Plus /> Generate token

@@ -8,10 +8,19 @@ interface TagInputProps {
   control: ControlProps;
   tags: string[];
   onChange: (tags: string[]) => void;
+  placeholder?: string;
+  /** What one of them is. */
+  noun?: string;
 }
 
 /** Tags as chips: Enter or a comma adds what was typed, Backspace takes the last one back. */
-export function TagInput({ control, tags, onChange }: TagInputProps) {
+export function TagInput({
+  control,
+  tags,
+  onChange,
+  placeholder = "time, internal",
+  noun = "tag",
+}: TagInputProps) {
   const [text, setText] = useState("");
 
   function add(raw: string) {
@@ -44,7 +53,7 @@ export function TagInput({ control, tags, onChange }: TagInputProps) {
           </span>
           <button
             type="button"
-            aria-label={`Remove tag ${plainText(tag)}`}
+            aria-label={`Remove ${noun} ${plainText(tag)}`}
             onClick={() => onChange(tags.filter((other) => other !== tag))}
             className="rounded p-0.5 text-ink-3 hover:text-ink"
           >
@@ -55,7 +64,7 @@ export function TagInput({ control, tags, onChange }: TagInputProps) {
       <input
         {...control}
         className="h-6.5 min-w-24 flex-1 bg-transparent px-1.5 text-[0.93rem] outline-none"
-        placeholder={tags.length === 0 ? "time, internal" : ""}
+        placeholder={tags.length === 0 ? placeholder : ""}
         value={text}
         onChange={(event) =>
           event.target.value.includes(",") ? add(event.target.value) : setText(event.target.value)

@@ -1,0 +1,1 @@
+"""What the benchmarks stand on: processes, their cost, peers, requests."""

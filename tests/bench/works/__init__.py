@@ -1,0 +1,1 @@
+"""What is measured; each function takes a `Run` and gives a `Table`."""
