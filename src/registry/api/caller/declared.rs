@@ -63,15 +63,11 @@ pub(in super::super) fn declare<A, H: Handler<A>>(paths: &mut Paths, _: &H) {
     }
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "as the constants of the trait are written"
-)]
-const fn of(callers: &'static [&'static str]) -> Option<Declared> {
-    Some(Declared {
+const fn of(callers: &'static [&'static str]) -> Declared {
+    Declared {
         callers,
         permissions: &[],
-    })
+    }
 }
 
 impl Argument for Anybody {
@@ -94,7 +90,7 @@ impl Argument for Admin {
 }
 
 impl Argument for SelfOrAdmin {
-    const DECLARED: Option<Declared> = of(&["self", "admin"]);
+    const DECLARED: Option<Declared> = Some(of(&["self", "admin"]));
 }
 
 impl Argument for Gateway {
