@@ -11,6 +11,6 @@ pub mod headers;
 pub mod sse;
 pub mod version;
 
-pub use envelope::{Envelope, EnvelopeError};
+pub use envelope::{Envelope, EnvelopeError, listing};
 pub use error::ErrorBody;
 pub use headers::{HeaderCheck, Mismatch};

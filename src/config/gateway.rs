@@ -44,6 +44,12 @@ pub struct LimitsConfig {
     pub message_bytes: ByteSize,
     /// Concurrent HTTP/2 streams of a connection.
     pub h2_streams: u32,
+    /// Calls a minute of one caller at one server; 0 = unlimited.
+    pub calls_per_minute: u32,
+    /// Calls at once within that; 0 = a minute's worth.
+    pub calls_burst: u32,
+    /// Open streams of one caller; 0 = unlimited.
+    pub streams_per_caller: usize,
 }
 
 /// Separate, named timeouts.

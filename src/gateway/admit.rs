@@ -181,8 +181,17 @@ fn check_fields(head: &RequestHead) -> Result<(), Reason> {
         }
     }
     let repeats = head.headers().len() != head.headers().keys_len();
-    if repeats && SINGLE.iter().any(|name| head.has_duplicate(name)) {
-        return Err(Reason::BadHeader);
+    if repeats && let Some(name) = SINGLE.iter().find(|name| head.has_duplicate(*name)) {
+        // Those that mirror the body have a case of their own in the specification.
+        let mirrors = matches!(
+            name.as_str(),
+            "mcp-protocol-version" | "mcp-method" | "mcp-name"
+        );
+        return Err(if mirrors {
+            Reason::HeaderMismatch
+        } else {
+            Reason::BadHeader
+        });
     }
     if let Some(expect) = head.header(header::EXPECT)
         && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
@@ -249,6 +258,9 @@ mod tests {
             target_bytes: ByteSize::new(100),
             message_bytes: ByteSize::new(1),
             h2_streams: 1,
+            calls_per_minute: 0,
+            calls_burst: 0,
+            streams_per_caller: 0,
         };
         RequestRules::new(&http, &limits, Some("box"), public)
     }

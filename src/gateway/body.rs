@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,8 +11,10 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::account::Record;
+use super::filter;
 use super::legacy;
-use super::streams::StreamGuard;
+use super::shared::Gateway;
+use super::streams::{Stream, StreamGuard};
 use super::upstream::AnswerBody;
 use crate::http::leftover::ClientBody;
 
@@ -30,6 +33,8 @@ pub enum Error {
     Closed,
     /// A legacy stream that cannot go on.
     Legacy(legacy::Error),
+    /// A stream that may hold what its caller must not see.
+    Filtered(filter::Error),
 }
 
 impl fmt::Display for Error {
@@ -39,6 +44,7 @@ impl fmt::Display for Error {
             Self::Silent => "the body stopped coming",
             Self::Closed => "the stream was closed by the gateway",
             Self::Legacy(_) => "the legacy stream cannot be passed on",
+            Self::Filtered(_) => "the stream cannot be looked through",
         })
     }
 }
@@ -60,6 +66,7 @@ impl std::error::Error for Error {
         match self {
             Self::Broken(error) => Some(&**error),
             Self::Legacy(error) => Some(error),
+            Self::Filtered(error) => Some(error),
             Self::Cut | Self::Silent | Self::Closed => None,
         }
     }
@@ -147,10 +154,16 @@ pub struct Relay {
     pub is_h2: bool,
     /// Ends the body when the upstream falls silent.
     pub timer: SilenceTimer,
-    /// Set for event streams: closes it when its right ends.
+    /// An event stream.
+    pub is_stream: bool,
+    /// Closes it when its right ends; an answer of another kind gets one once it has to wait.
     pub guard: Option<StreamGuard>,
+    /// Not listed yet.
+    pub unlisted: Option<(Arc<Gateway>, Stream)>,
     /// Set for legacy streams: their message URL becomes ours.
     pub rewrite: Option<Box<legacy::Rewrite>>,
+    /// Set for streams to callers who may not see every tool.
+    pub events: Option<Box<filter::Events>>,
     /// Written when the body is done with, however that comes about.
     pub record: Option<Box<Record>>,
     /// Why the upstream broke off, once it did.
@@ -162,8 +175,7 @@ impl Relay {
         if let Some(guard) = &mut self.guard
             && guard.poll_closed(context).is_ready()
         {
-            // An event stream has no end of its own; its client resumes or reconnects.
-            return Poll::Ready(None);
+            return Poll::Ready(self.closed());
         }
         if let Some(error) = self.broken.take() {
             return Poll::Ready(Some(Err(error)));
@@ -171,13 +183,16 @@ impl Relay {
         if let Some(record) = &self.record {
             record.busy.asked_for_more();
         }
-        match ready!(self.poll_passed(context)) {
+        let Poll::Ready(polled) = self.poll_passed(context) else {
+            return self.poll_listed(context);
+        };
+        match polled {
             Some(Ok(frame)) => {
                 if let (Some(record), Some(data)) = (&mut self.record, frame.data_ref()) {
                     record.bytes_out += data.len() as u64;
                     record.busy.handed_over();
                 }
-                if self.incoming.is_end_stream() {
+                if self.is_over() {
                     self.finish();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -210,28 +225,79 @@ impl Relay {
         Poll::Pending
     }
 
+    /// An event stream has no end of its own; its client resumes or reconnects. Anything else must not
+    /// look complete.
+    fn closed(&self) -> Option<Result<Frame<Bytes>, Error>> {
+        (!self.is_stream).then_some(Err(Error::Closed))
+    }
+
+    /// Has to wait: from now on its right is looked after.
+    fn poll_listed(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some((gateway, stream)) = self.unlisted.take() else {
+            return Poll::Pending;
+        };
+        let guard = self.guard.insert(gateway.open_call(&stream));
+        ready!(guard.poll_closed(context));
+        Poll::Ready(self.closed())
+    }
+
     /// The next frame as the client gets it.
     fn poll_passed(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         loop {
-            let polled = ready!(poll_data(&mut self.incoming, &mut self.timer, context));
-            let Some(rewrite) = &mut self.rewrite else {
-                return Poll::Ready(polled);
-            };
-            let frame = match polled {
-                Some(Ok(frame)) => frame,
-                end => return Poll::Ready(end),
-            };
-            let data = frame.into_data().unwrap_or_default();
-            match rewrite.pass(data) {
-                Ok(data) if data.is_empty() => {}
-                passed => {
-                    return Poll::Ready(Some(passed.map(Frame::data).map_err(Error::Legacy)));
+            if let Some(events) = &mut self.events {
+                if let Some(failure) = events.failure() {
+                    return Poll::Ready(Some(Err(Error::Filtered(failure))));
+                }
+                if events.is_over() {
+                    return Poll::Ready(None);
                 }
             }
+            let polled = ready!(poll_data(&mut self.incoming, &mut self.timer, context));
+            if !self.is_changed() {
+                return Poll::Ready(polled);
+            }
+            let frame = match polled {
+                Some(Ok(frame)) => frame,
+                Some(error) => return Poll::Ready(Some(error)),
+                None => {
+                    let rest = self.events.as_mut().map(|events| events.finish());
+                    let rest = rest.filter(|rest| !rest.is_empty());
+                    return Poll::Ready(rest.map(|rest| Ok(Frame::data(rest))));
+                }
+            };
+            match self.changed(frame.into_data().unwrap_or_default()) {
+                Ok(data) if data.is_empty() => {}
+                passed => return Poll::Ready(Some(passed.map(Frame::data))),
+            }
         }
+    }
+
+    /// Whether what goes on may differ from what came.
+    const fn is_changed(&self) -> bool {
+        self.rewrite.is_some() || self.events.is_some()
+    }
+
+    /// What goes on in the place of what came.
+    fn changed(&mut self, data: Bytes) -> Result<Bytes, Error> {
+        let data = match &mut self.rewrite {
+            Some(rewrite) => rewrite.pass(data).map_err(Error::Legacy)?,
+            None => data,
+        };
+        match &mut self.events {
+            Some(events) => events.pass(&data).map_err(Error::Filtered),
+            None => Ok(data),
+        }
+    }
+
+    /// Whether everything was handed out.
+    fn is_over(&self) -> bool {
+        self.incoming.is_end_stream() && self.events.as_ref().is_none_or(|events| events.is_over())
     }
 
     fn finish(&mut self) {
@@ -267,7 +333,7 @@ impl Body for ResponseBody {
         match self {
             Self::Empty => true,
             Self::Full(bytes, _) => bytes.is_none(),
-            Self::Relay(relay) => relay.incoming.is_end_stream(),
+            Self::Relay(relay) => relay.is_over(),
         }
     }
 
@@ -278,7 +344,7 @@ impl Body for ResponseBody {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             // A rewritten stream has another length than the one that came.
-            Self::Relay(relay) if relay.rewrite.is_some() => SizeHint::default(),
+            Self::Relay(relay) if relay.is_changed() => SizeHint::default(),
             Self::Relay(relay) => relay.incoming.size_hint(),
         }
     }

@@ -125,15 +125,17 @@ pub async fn forward(
                 stream_idle: gateway.timeouts.upstream_stream_idle.get(),
                 deadline: None,
                 rewrite: None,
+                events: None,
             };
             let stream = Stream {
                 route: None,
                 caller: None,
                 endless: true,
                 opened_at: gateway.clock.now(),
+                access: None,
+                place: None,
             };
-            let guard = || Some(gateway.open_stream(&stream));
-            pipeline::pass_on(answer, exchange, passing, guard, &context)
+            pipeline::pass_on(answer, exchange, passing, stream, &context)
         }
         Err(reason) => unavailable(&gateway, reason, exchange),
     }

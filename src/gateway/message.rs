@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header;
-use http_body::Body as _;
+use http_body::Body;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::head::RequestHead;
 use super::reason::Reason;
-use crate::http::leftover::ClientBody;
 
 /// Whether a POST carries what we can read: JSON, not compressed.
 pub fn check_media(head: &RequestHead) -> Result<(), Reason> {
@@ -24,39 +23,65 @@ pub fn check_media(head: &RequestHead) -> Result<(), Reason> {
     Ok(())
 }
 
+/// Why a body could not be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Longer than the limit.
+    TooLarge,
+    /// It stopped coming, or did not come in time.
+    Silent,
+    /// The side that sends it broke off.
+    Broken,
+}
+
+/// What a client is told whose message it is.
+impl From<Failure> for Reason {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::TooLarge => Self::BodyTooLarge,
+            Failure::Silent => Self::BodyTimeout,
+            Failure::Broken => Self::BadRequest,
+        }
+    }
+}
+
 /// Reads a whole body of at most `limit` bytes, with at most `silence` between two parts, and all of
 /// it before `deadline`.
 pub async fn hold(
-    body: ClientBody,
+    body: impl Body<Data = Bytes> + Unpin,
     limit: usize,
     silence: Duration,
     deadline: Instant,
-) -> Result<Bytes, Reason> {
+) -> Result<Bytes, Failure> {
     timeout_at(deadline, collect(body, limit, silence))
         .await
-        .unwrap_or(Err(Reason::BodyTimeout))
+        .unwrap_or(Err(Failure::Silent))
 }
 
-async fn collect(mut body: ClientBody, limit: usize, silence: Duration) -> Result<Bytes, Reason> {
+async fn collect(
+    mut body: impl Body<Data = Bytes> + Unpin,
+    limit: usize,
+    silence: Duration,
+) -> Result<Bytes, Failure> {
     let announced = body.size_hint().lower();
     if announced > limit as u64 {
-        return Err(Reason::BodyTooLarge);
+        return Err(Failure::TooLarge);
     }
     let mut first = Bytes::new();
     let mut all: Option<BytesMut> = None;
     loop {
         let frame = timeout(silence, body.frame())
             .await
-            .map_err(|_| Reason::BodyTimeout)?;
+            .map_err(|_| Failure::Silent)?;
         let Some(frame) = frame else { break };
-        let frame = frame.map_err(|_| Reason::BadRequest)?;
+        let frame = frame.map_err(|_| Failure::Broken)?;
         // Trailers are dropped: nothing may add fields after the head was checked.
         let Ok(data) = frame.into_data() else {
             continue;
         };
         let held = all.as_ref().map_or(first.len(), BytesMut::len);
         if held + data.len() > limit {
-            return Err(Reason::BodyTooLarge);
+            return Err(Failure::TooLarge);
         }
         match &mut all {
             Some(all) => all.extend_from_slice(&data),

@@ -16,16 +16,17 @@ use super::account::{AccessLine, Record};
 use super::admit::Admitted;
 use super::body::{Relay, RequestBody, ResponseBody, SilenceTimer};
 use super::control;
+use super::filter;
 use super::foreign;
 use super::head::RequestHead;
 use super::legacy;
-use super::prepare::Forwarded;
+use super::prepare::{self, Forwarded};
 use super::reason::Reason;
 use super::reply::{self, ReplyContext};
 use super::respond;
 use super::server_call::{self, Found};
 use super::shared::Gateway;
-use super::streams::StreamGuard;
+use super::streams::Stream;
 use super::table::Place;
 use super::target;
 use super::tunnel;
@@ -162,6 +163,7 @@ fn admit(
             .check(head, connection.sni(), connection.admitted_host())?;
     connection.admit_host(&admitted.host);
     reply.origin.clone_from(&admitted.origin);
+    prepare::via(head).ok_or(Reason::Loop)?;
     let slash_escapes = control::takes_escaped_slashes(head.raw_path());
     let path = target::canonical_path(head.raw_path(), slash_escapes)
         .map_err(|_| Reason::BadTarget)?
@@ -267,6 +269,8 @@ pub struct Passing {
     pub deadline: Option<tokio::time::Instant>,
     /// Set for legacy streams: their message URL becomes ours.
     pub rewrite: Option<Box<legacy::Rewrite>>,
+    /// Set for streams to callers who may not see every tool.
+    pub events: Option<Box<filter::Events>>,
 }
 
 /// Phases nine and ten: filter the answer and hand it over; it is accounted when it is through.
@@ -274,7 +278,7 @@ pub fn pass_on(
     answer: Answer,
     mut exchange: Box<Exchange>,
     passing: Passing,
-    guard: impl FnOnce() -> Option<StreamGuard>,
+    stream: Stream,
     context: &Context,
 ) -> Response<ResponseBody> {
     let Answer { mut response } = answer;
@@ -294,7 +298,7 @@ pub fn pass_on(
             &context.gateway.tunnels,
             client,
             server,
-            guard(),
+            Some(context.gateway.open_stream(&stream)),
             exchange.record,
             patience,
         );
@@ -316,18 +320,22 @@ pub fn pass_on(
         exchange.record.complete = true;
         ResponseBody::Empty
     } else {
-        let (timer, guard) = if is_stream {
-            (SilenceTimer::new(passing.stream_idle), guard())
+        let (timer, guard, unlisted) = if is_stream {
+            let guard = context.gateway.open_stream(&stream);
+            (SilenceTimer::new(passing.stream_idle), Some(guard), None)
         } else {
             let timer = SilenceTimer::new(passing.body_idle).until(passing.deadline);
-            (timer, None)
+            (timer, None, Some((Arc::clone(&context.gateway), stream)))
         };
         ResponseBody::Relay(Box::new(Relay {
             incoming,
             is_h2: parts.version == Version::HTTP_2,
             timer,
+            is_stream,
             guard,
+            unlisted,
             rewrite: passing.rewrite,
+            events: passing.events,
             record: Some(exchange.record),
             broken: None,
         }))

@@ -185,6 +185,9 @@ impl ServerRequest<'_> {
                 fields.put(name, value);
             }
         }
+        if let Some(via) = via(head) {
+            fields.put(&header::VIA, &via);
+        }
         // What passes is read (events, lists), so it must not be compressed.
         fields.put_bytes(&header::ACCEPT_ENCODING, b"identity");
         self.forwarded.write(fields);
@@ -216,6 +219,19 @@ impl ServerRequest<'_> {
     }
 }
 
+/// `Via` of what is sent on (RFC 9110 §7.6.3): one entry for each time that a gateway passed it on;
+/// `None` where that was too often, which is a loop. What others say there ends here.
+pub fn via(head: &RequestHead) -> Option<HeaderValue> {
+    let passed = head
+        .header_all(header::VIA)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter(|entry| entry.split_ascii_whitespace().nth(1) == Some(PSEUDONYM))
+        .count();
+    VIA.get(passed).map(|text| HeaderValue::from_static(text))
+}
+
 /// The fields of a request to the registry: everything goes on but what only we may say.
 pub fn for_registry(
     mut head: RequestHead,
@@ -225,6 +241,7 @@ pub fn for_registry(
     gateway_token: Option<&HeaderValue>,
     websocket: bool,
 ) -> (Method, HeaderMap) {
+    let via = via(&head);
     for name in connection_fields(&head) {
         head.remove(name);
     }
@@ -234,6 +251,9 @@ pub fn for_registry(
     headers.insert(header::HOST, host.clone());
     forwarded.write(&mut headers);
     headers.insert(REQUEST_ID, request_id);
+    if let Some(via) = via {
+        headers.insert(header::VIA, via);
+    }
     if let Some(token) = gateway_token {
         headers.insert(GATEWAY_AUTHORIZATION, token.clone());
     }
@@ -391,6 +411,16 @@ impl Decimal {
         self.digits.get(self.start..).unwrap_or_default()
     }
 }
+
+/// How a gateway is called in `Via`.
+const PSEUDONYM: &str = "mcp-gateway";
+/// By how often it was passed on before.
+const VIA: [&str; 4] = [
+    "1.1 mcp-gateway",
+    "1.1 mcp-gateway, 1.1 mcp-gateway",
+    "1.1 mcp-gateway, 1.1 mcp-gateway, 1.1 mcp-gateway",
+    "1.1 mcp-gateway, 1.1 mcp-gateway, 1.1 mcp-gateway, 1.1 mcp-gateway",
+];
 
 /// Room for a request's head; it grows where that is not enough.
 const HEAD_BYTES: usize = 2 * 1024;

@@ -76,6 +76,10 @@ reasons! {
     ExpectationFailed = EXPECTATION_FAILED, 4170, "expectation_failed", "only Expect: 100-continue is supported";
     /// The TLS name and Host differ.
     Misdirected = MISDIRECTED_REQUEST, 4210, "misdirected", "the connection was made for another host name";
+    /// More calls of one caller at one server than are allowed.
+    TooManyCalls = TOO_MANY_REQUESTS, 4290, "too_many_calls", "too many calls of this caller at this server; see Retry-After";
+    /// More open streams of one caller than are allowed.
+    TooManyStreams = TOO_MANY_REQUESTS, 4291, "too_many_streams", "too many open streams of this caller; close one";
     /// Too many or too large header fields.
     HeadTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE, 4310, "head_too_large", "the header fields are too many or too large";
     /// Broke while we handled it.
@@ -90,18 +94,26 @@ reasons! {
     UpstreamTls = BAD_GATEWAY, 5022, "upstream_tls", "the server's certificate was not accepted";
     /// The upstream broke HTTP, or closed before its answer.
     UpstreamProtocol = BAD_GATEWAY, 5023, "upstream_protocol", "the server closed the connection or answered malformed HTTP";
+    /// Larger than what can be looked through for a caller with part of the rights.
+    AnswerTooLarge = BAD_GATEWAY, 5024, "answer_too_large", "the server's answer is larger than what the gateway can look through for tools that this caller may not see";
+    /// Nobody can say whether it lists tools that the caller may not see.
+    AnswerUnreadable = BAD_GATEWAY, 5025, "answer_unreadable", "the server's answer cannot be read, so that tools that this caller may not see cannot be taken out";
     /// Nothing to route by yet.
     Initializing = SERVICE_UNAVAILABLE, 5030, "initializing", "Gateway initializing, please wait...";
     /// Nobody can decide who may call.
     NoPolicy = SERVICE_UNAVAILABLE, 5031, "no_policy", "the registry offers no policy and no AUTH_SERVER_URL is set";
     /// At the limit.
     Overloaded = SERVICE_UNAVAILABLE, 5032, "overloaded", "too many connections";
+    /// The gateway ends.
+    Stopping = SERVICE_UNAVAILABLE, 5034, "stopping", "the gateway stops; ask another one";
     /// The registry is away.
     RegistryUnavailable = SERVICE_UNAVAILABLE, 5033, "registry_unavailable", "the registry cannot be reached; MCP traffic goes on";
     /// A token of an identity provider none of whose keys is known.
     IssuerUnavailable = SERVICE_UNAVAILABLE, 5034, "issuer_unavailable", "the identity provider's keys are not known yet; try again";
     /// Connecting took too long.
     UpstreamConnectTimeout = GATEWAY_TIMEOUT, 5040, "upstream_connect_timeout", "the server did not accept the connection in time";
+    /// It came back to us.
+    Loop = LOOP_DETECTED, 5080, "loop", "the request was passed on by gateways too often; a server's URL leads back to the gateway";
     /// No head of an answer in time.
     UpstreamFirstByte = GATEWAY_TIMEOUT, 5041, "upstream_first_byte_timeout", "the server did not answer in time";
 }

@@ -25,6 +25,8 @@ pub struct ReplyContext {
     pub resource_metadata: Option<String>,
     /// `Allow` of a 405.
     pub allow: Option<&'static str>,
+    /// `Retry-After` of a 429, in seconds.
+    pub retry_after: u64,
 }
 
 /// The answer for a reason.
@@ -61,6 +63,9 @@ fn add_hints(headers: &mut HeaderMap, reason: Reason, context: &ReplyContext) {
     }
     if reason.status() == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    }
+    if reason.status() == StatusCode::TOO_MANY_REQUESTS {
+        headers.insert(header::RETRY_AFTER, context.retry_after.max(1).into());
     }
     // Beside the servers are pages and an API that no foreign page may read, refusals included.
     if let Some(origin) = context.origin.as_ref().filter(|_| context.rpc) {

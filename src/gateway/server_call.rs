@@ -1,14 +1,16 @@
 //! A request to a registered server: who, may they, what exactly, and on its way.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::body::{RequestBody, ResponseBody};
+use super::filter::{self, View};
 use super::foreign;
 use super::head::RequestHead;
 use super::legacy;
@@ -56,6 +58,8 @@ struct Call {
     message_target: Option<PathAndQuery>,
     /// The answer is a legacy stream.
     rewrite: Option<Box<legacy::Rewrite>>,
+    /// The answer is a stream to a caller who may not see every tool.
+    events: Option<Box<filter::Events>>,
 }
 
 /// What routing found.
@@ -88,7 +92,7 @@ pub async fn call(
     )
     .await
     {
-        Ok((answer, call)) => {
+        Ok((answer, call, stream)) => {
             let timeouts = &context.gateway.timeouts;
             let passing = Passing {
                 from: respond::From::Server,
@@ -96,22 +100,9 @@ pub async fn call(
                 stream_idle: timeouts.upstream_stream_idle.get(),
                 deadline: call.deadline,
                 rewrite: call.rewrite,
+                events: call.events,
             };
-            let gateway = Arc::clone(&context.gateway);
-            let opened_at = gateway.clock.now();
-            let stream = Stream {
-                route: Some(route),
-                caller: call.caller,
-                endless: call.endless,
-                opened_at,
-            };
-            pipeline::pass_on(
-                answer,
-                exchange,
-                passing,
-                || Some(gateway.open_stream(&stream)),
-                &context,
-            )
+            pipeline::pass_on(answer, exchange, passing, stream, &context)
         }
         Err(reason) => pipeline::refuse(reason, &exchange.reply, exchange.record),
     }
@@ -124,11 +115,20 @@ async fn attempt(
     place: Place<'_>,
     deciding: Option<&(Arc<Access>, Arc<Seals>)>,
     body: ClientBody,
-) -> Result<(upstream::Answer, Call), Reason> {
+) -> Result<(upstream::Answer, Call, Stream), Reason> {
     let gateway = &context.gateway;
     let (access, seals) = deciding.ok_or(Reason::NoPolicy)?;
     check_method(exchange, place, route)?;
     let mut call = authenticate(context, exchange, route, access).await?;
+    let mut stream = Stream {
+        route: Some(Arc::clone(route)),
+        caller: call.caller.clone(),
+        access: Some(Arc::clone(access)),
+        opened_at: gateway.clock.now(),
+        endless: false,
+        place: None,
+    };
+    charge(context, exchange, route, call.caller.as_deref(), 1)?;
     let place = find_session(exchange, route, place, seals, &mut call)?;
     let full_right = may(access, route, call.caller.as_deref(), Action::Everything);
     let raw = exchange.websocket || matches!(place, Place::Below(_));
@@ -142,7 +142,9 @@ async fn attempt(
     } else if *exchange.head.method() == Method::POST && !(route.route.passthrough && full_right) {
         let deadline = Instant::from_std(exchange.record.started) + call_limit(gateway, route);
         call.deadline = Some(deadline);
-        read_message(gateway, exchange, route, access, &mut call, body, deadline).await?;
+        let reading = read_message(gateway, exchange, route, access, &mut call, body, deadline);
+        let more = watched(gateway, &stream, reading).await?;
+        charge(context, exchange, route, call.caller.as_deref(), more)?;
         (
             RequestBody::Held(call.message.take()),
             deadline.saturating_duration_since(Instant::now()),
@@ -164,7 +166,24 @@ async fn attempt(
     let is_stream = *exchange.head.method() == Method::GET && !raw;
     let asked = Some(path.clone()).filter(|_| is_stream && opens_legacy(route, place));
     let to = (target, path);
-    let mut answer = send(context, exchange, route, &call, to, body, limit).await?;
+    let view = call.caller.as_ref().filter(|_| !full_right);
+    let view =
+        view.map(|caller| View::new(access, route, caller, gateway.limits.message_bytes.bytes()));
+    stream.endless = call.endless;
+    if let Some(limit) = gateway.stream_limit.as_ref().filter(|_| call.endless) {
+        let place = limit.place(&counted_as(context, exchange, call.caller.as_deref()));
+        stream.place = Some(place.ok_or(Reason::TooManyStreams)?);
+    }
+    let answering = async {
+        let answer = send(context, exchange, route, &call, to, body, limit).await?;
+        match view {
+            // Boxed: for callers with part of the rights only, and large.
+            Some(view) => Box::pin(looked_through(gateway, route, &call, view, answer)).await,
+            None => Ok((answer, None)),
+        }
+    };
+    let (mut answer, events) = watched(gateway, &stream, answering).await?;
+    call.events = events;
     if let Some(asked) = asked {
         call.rewrite = rewrite(gateway, &answer, route, seals, &call, &asked)?;
     }
@@ -172,7 +191,76 @@ async fn attempt(
         let holder = call.holder(route);
         session::hand_out(seals, answer.response.headers_mut(), holder)?;
     }
-    Ok((answer, call))
+    Ok((answer, call, stream))
+}
+
+/// Takes calls from the caller's share of a server, where there is a limit.
+fn charge(
+    context: &Context,
+    exchange: &mut Exchange,
+    route: &CompiledRoute,
+    caller: Option<&Principal>,
+    calls: usize,
+) -> Result<(), Reason> {
+    let gateway = &context.gateway;
+    let Some(limit) = gateway.call_limit.as_ref().filter(|_| calls > 0) else {
+        return Ok(());
+    };
+    let caller = counted_as(context, exchange, caller);
+    let now = gateway.began.elapsed();
+    limit
+        .take(&caller, route.path().as_str(), calls, now)
+        .map_err(|wait| {
+            exchange.reply.retry_after = wait.as_secs() + 1;
+            Reason::TooManyCalls
+        })
+}
+
+/// Whom a call counts for: the caller, or at a public server the address that it comes from.
+fn counted_as(context: &Context, exchange: &Exchange, caller: Option<&Principal>) -> Vec<u8> {
+    match caller {
+        Some(caller) => caller.subject.as_bytes().to_vec(),
+        None => {
+            let address = pipeline::forwarded(context, exchange).client;
+            [b"@", address.as_bytes()].concat()
+        }
+    }
+}
+
+/// Waits for what becomes of a call: one that takes longer than a moment is given up when the right
+/// to it ends.
+async fn watched<T>(
+    gateway: &Gateway,
+    stream: &Stream,
+    work: impl Future<Output = Result<T, Reason>>,
+) -> Result<T, Reason> {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout(A_MOMENT, &mut work).await {
+        return done;
+    }
+    let mut guard = gateway.open_call(stream);
+    tokio::select! {
+        biased;
+        () = guard.closed() => Err(gateway.lost(stream).unwrap_or(Reason::Stopping)),
+        done = work => done,
+    }
+}
+
+/// The answer as somebody with part of the rights may see it.
+async fn looked_through(
+    gateway: &Gateway,
+    route: &CompiledRoute,
+    call: &Call,
+    view: View,
+    answer: upstream::Answer,
+) -> Result<(upstream::Answer, Option<Box<filter::Events>>), Reason> {
+    let patience = filter::Patience {
+        silence: gateway.timeouts.upstream_body_idle.get(),
+        deadline: call
+            .deadline
+            .unwrap_or_else(|| Instant::now() + call_limit(gateway, route)),
+    };
+    filter::answer(view, answer, patience).await
 }
 
 impl Call {
@@ -336,7 +424,8 @@ fn bearer(value: &str) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-/// Phases five and six: hold and parse the message, check each part of it.
+/// Phases five and six: hold and parse the message, check each part of it. Says how many more than
+/// one there are.
 async fn read_message(
     gateway: &Gateway,
     exchange: &mut Exchange,
@@ -345,7 +434,7 @@ async fn read_message(
     call: &mut Call,
     body: ClientBody,
     deadline: Instant,
-) -> Result<(), Reason> {
+) -> Result<usize, Reason> {
     message::check_media(&exchange.head)?;
     let bytes = message::hold(
         body,
@@ -375,8 +464,9 @@ async fn read_message(
             line.rpc_target = message.target.as_ref().map(ToString::to_string);
         }
     }
+    let more = envelope.messages().len().saturating_sub(1);
     call.message = Some(bytes);
-    Ok(())
+    Ok(more)
 }
 
 fn cross_check(head: &RequestHead, envelope: &Envelope<'_>) -> Result<(), Reason> {
@@ -487,3 +577,5 @@ async fn send(
 
 /// Fields that a request to a server gets from us, about.
 const OUR_FIELDS: usize = 16;
+/// Calls that are over by then are not listed, so that they cost no lock. Revocation may take a second.
+const A_MOMENT: Duration = Duration::from_millis(250);

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
@@ -10,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::account::RequestIds;
 use super::admit::RequestRules;
+use super::limit::{CallLimit, StreamLimit};
 use super::origin::{LocalPeer, Origin, Origins};
 use super::reason::Reason;
 use super::streams::{Stream, StreamGuard, Streams};
@@ -21,8 +23,8 @@ use crate::catalog::{Snapshot, SnapshotSink};
 use crate::config::gateway::{LimitsConfig, TimeoutsConfig};
 use crate::config::{GatewayConfig, HttpConfig};
 use crate::domain::endpoint::UpstreamUrl;
-use crate::domain::policy::Action;
-use crate::domain::principal::Principal;
+use crate::domain::issuer::TrustedIssuer;
+use crate::domain::principal::{AuthMethod, Principal};
 use crate::domain::secret::Secret;
 use crate::domain::server::UpstreamTls;
 use crate::domain::time::{Clock, Timestamp};
@@ -99,6 +101,14 @@ pub struct Gateway {
     pub clock: Clock,
     /// Open event streams and tunnels.
     pub streams: Arc<Streams>,
+    /// Calls that have been waiting for more than a moment.
+    pub calls: Arc<Streams>,
+    /// Calls of one caller at one server, where they are limited.
+    pub call_limit: Option<CallLimit>,
+    /// Open streams of one caller, where they are limited.
+    pub stream_limit: Option<Arc<StreamLimit>>,
+    /// When this process began to count.
+    pub began: Instant,
     /// WebSocket tunnels.
     pub tunnels: TaskTracker,
     /// The registry.
@@ -136,6 +146,12 @@ impl Gateway {
                 parts.is_public,
             ),
             serve_limits: ServeLimits::new(&parts.config),
+            call_limit: CallLimit::new(
+                parts.config.limits.calls_per_minute,
+                parts.config.limits.calls_burst,
+            ),
+            stream_limit: StreamLimit::new(parts.config.limits.streams_per_caller),
+            began: Instant::now(),
             limits: parts.config.limits,
             timeouts: parts.config.timeouts,
             access_log: parts.config.access_log,
@@ -143,6 +159,7 @@ impl Gateway {
             public_path: public_path(&parts.http),
             ids: RequestIds::new(parts.run),
             streams: Streams::new(usage.streams.clone()),
+            calls: Streams::new(metrics::Gauge::noop()),
             usage,
             clock: parts.clock,
             verifier,
@@ -210,19 +227,47 @@ impl Gateway {
         let guard = self.streams.open(stream.clone());
         // A snapshot may have come since the request was authorised: what is listed from here on is
         // seen by the next one, what came before is looked at now.
-        if let Some(table) = self.table()
-            && !keeps(&table, stream, self.clock.now())
-        {
+        if self.lost(stream).is_some() || self.table().is_some_and(|table| moved(&table, stream)) {
             guard.close();
         }
         guard
     }
 
+    /// Lists a call that takes its time, which is given up when its right or its server ends.
+    pub fn open_call(&self, call: &Stream) -> StreamGuard {
+        let guard = self.calls.open(call.clone());
+        if self.lost(call).is_some() {
+            guard.close();
+        }
+        guard
+    }
+
+    /// Why what was rightly begun may not go on; `None` where it may.
+    pub fn lost(&self, stream: &Stream) -> Option<Reason> {
+        lost(self.table.load().as_deref()?, stream, self.clock.now())
+    }
+
+    /// Closes the streams and calls whose credential has ended.
+    pub fn close_expired(&self) {
+        let now = self.clock.now();
+        self.streams.close_expired(now);
+        self.calls.close_expired(now);
+    }
+
+    /// The gateway stops: closes what has no end of its own, now and from now on.
+    pub fn stop_streams(&self) {
+        self.streams.stop();
+        self.calls.stop();
+    }
+
     /// Closes the streams that lost their server or their right.
     fn review_streams(&self, table: &Table) {
+        let now = self.clock.now();
+        let keeps = |stream: &Stream| lost(table, stream, now).is_none();
         let closed = self
             .streams
-            .close_unless(|stream| keeps(table, stream, self.clock.now()));
+            .close_unless(|stream| keeps(stream) && !moved(table, stream))
+            + self.calls.close_unless(keeps);
         if closed > 0 {
             tracing::info!(
                 streams = closed,
@@ -247,44 +292,73 @@ fn bearer(token: &Secret<String>) -> Option<Arc<HeaderValue>> {
     Some(Arc::new(value))
 }
 
-fn keeps(table: &Table, stream: &Stream, now: Timestamp) -> bool {
-    let Some(opened) = &stream.route else {
-        // The registry looks after its own.
-        return true;
-    };
-    let Some(route) = table.get(opened.path()) else {
-        return false;
-    };
-    if route.route.endpoints != opened.route.endpoints {
-        return false;
-    }
-    let Some(access) = table.access() else {
-        return false;
-    };
-    match &stream.caller {
-        None => route.route.public,
-        Some(caller) => {
-            let Some(caller) = access.trust.present(caller) else {
-                return false;
-            };
-            still_counts(&access.trust, caller, stream.opened_at, now)
-                && access.policy.allows(caller, route.path(), Action::Stream)
-        }
-    }
+/// Whether a stream's server is another one by now; a call in flight may finish at the old one.
+fn moved(table: &Table, stream: &Stream) -> bool {
+    stream.route.as_ref().is_some_and(|opened| {
+        table
+            .get(opened.path())
+            .is_none_or(|route| route.route.endpoints != opened.route.endpoints)
+    })
 }
 
-/// Whether a credential that was good when the stream was opened still is.
-fn still_counts(trust: &Trust, caller: &Principal, opened_at: Timestamp, now: Timestamp) -> bool {
+fn lost(table: &Table, stream: &Stream, now: Timestamp) -> Option<Reason> {
+    // The registry looks after its own.
+    let opened = stream.route.as_ref()?;
+    let Some(route) = table.get(opened.path()) else {
+        return Some(Reason::NotFound);
+    };
+    let Some(access) = table.access() else {
+        return Some(Reason::NoPolicy);
+    };
+    let (Some(caller), Some(before)) = (&stream.caller, &stream.access) else {
+        return (!route.route.public).then_some(Reason::Unauthenticated);
+    };
+    if !still_counts(&access.trust, &before.trust, caller, stream.opened_at, now) {
+        return Some(Reason::Unauthenticated);
+    }
+    // An API key may stand for fewer rights by now, or for nothing.
+    let Some(present) = access.trust.present(caller) else {
+        return Some(Reason::Unauthenticated);
+    };
+    let reach = access.policy.reach(present, route.path());
+    let keeps = reach.covers(&before.policy.reach(caller, route.path()));
+    (!keeps).then_some(Reason::Forbidden)
+}
+
+/// Whether a credential that was good by `before` still is. What signed it is not remembered: a key
+/// that is no longer trusted takes all that was opened under it along.
+fn still_counts(
+    trust: &Trust,
+    before: &Trust,
+    caller: &Principal,
+    opened_at: Timestamp,
+    now: Timestamp,
+) -> bool {
+    let is_revoked = |id| trust.revoked.contains_key(id);
+    let subject = &*caller.subject;
+    let moment = trust.not_before.get(subject);
     caller.expires_at.is_none_or(|end| end > now)
+        && !caller.token_id.as_ref().is_some_and(is_revoked)
         && !trust.is_logged_out(caller, opened_at)
-        && caller
-            .token_id
-            .as_ref()
-            .is_none_or(|id| !trust.revoked.contains_key(id))
-        && trust
-            .not_before
-            .get(&*caller.subject)
-            .is_none_or(|moment| *moment <= opened_at)
+        && (moment.is_none() || moment == before.not_before.get(subject))
+        && signer_stays(trust, before, caller.method)
+}
+
+/// Whether all that may have signed a credential of this kind is still trusted.
+fn signer_stays(trust: &Trust, before: &Trust, method: AuthMethod) -> bool {
+    match method {
+        AuthMethod::Token => {
+            (&trust.issuer, &trust.audience) == (&before.issuer, &before.audience)
+                && before.keys.iter().all(|key| trust.keys.contains(key))
+        }
+        AuthMethod::Oidc | AuthMethod::Keycloak => before.issuers.iter().all(|old| {
+            let same = |new: &Arc<TrustedIssuer>| {
+                (&new.issuer, &new.audiences) == (&old.issuer, &old.audiences)
+            };
+            trust.issuers.iter().any(same)
+        }),
+        AuthMethod::ApiKey | AuthMethod::Session | AuthMethod::Anonymous => true,
+    }
 }
 
 impl SnapshotSink for Gateway {

@@ -8,7 +8,9 @@ use std::task::{Context, Poll};
 use metrics::Gauge;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::limit;
 use super::table::CompiledRoute;
+use crate::catalog::snapshot::Access;
 use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
 
@@ -43,8 +45,12 @@ pub struct Stream {
     /// Without end by design (a GET stream, a subscription, a tunnel): closed as soon as the
     /// gateway stops, while an answer in progress may finish.
     pub endless: bool,
-    /// When it was opened.
+    /// When its caller was let in.
     pub opened_at: Timestamp,
+    /// What let it be opened; `None` at the registry.
+    pub access: Option<Arc<Access>>,
+    /// Its place among its caller's streams, where they are limited.
+    pub place: Option<Arc<limit::Place>>,
 }
 
 impl Streams {

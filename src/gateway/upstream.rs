@@ -43,6 +43,8 @@ pub enum AnswerBody {
     Hyper(Incoming, Lease),
     /// Read by ourselves.
     Direct(DirectBody),
+    /// Held already.
+    Whole(Option<Bytes>),
 }
 
 impl Body for AnswerBody {
@@ -65,6 +67,7 @@ impl Body for AnswerBody {
                 .poll_data(context)
                 .map_ok(Frame::data)
                 .map_err(body::Error::from),
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
         }
     }
 
@@ -72,6 +75,7 @@ impl Body for AnswerBody {
         match self {
             Self::Hyper(incoming, _) => incoming.is_end_stream(),
             Self::Direct(body) => body.is_end(),
+            Self::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
         }
     }
 
@@ -79,6 +83,9 @@ impl Body for AnswerBody {
         match self {
             Self::Hyper(incoming, _) => incoming.size_hint(),
             Self::Direct(body) => body.size_hint(),
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
         }
     }
 }
@@ -172,6 +179,8 @@ fn refusal(error: &hyper::Error) -> Reason {
     match error.source().and_then(|source| source.downcast_ref()) {
         Some(body::Error::Silent) => Reason::BodyTimeout,
         Some(body::Error::Broken(_) | body::Error::Cut) => Reason::BadRequest,
-        Some(body::Error::Closed | body::Error::Legacy(_)) | None => Reason::UpstreamProtocol,
+        Some(body::Error::Closed | body::Error::Legacy(_) | body::Error::Filtered(_)) | None => {
+            Reason::UpstreamProtocol
+        }
     }
 }

@@ -229,12 +229,12 @@ impl Worker {
                 },
                 _ = sweep.tick() => {
                     pool.sweep(Instant::now());
-                    self.gateway.streams.close_expired(self.gateway.clock.now());
+                    self.gateway.close_expired();
                 }
                 () = self.stop.soft.cancelled() => break,
             }
         }
-        self.gateway.streams.stop();
+        self.gateway.stop_streams();
         // What the acceptor had handed over already is served too, and told to go away.
         inbox.close();
         while let Some((stream, handed)) = inbox.recv().await {
@@ -299,7 +299,7 @@ const HANDOVER: usize = 1024;
 /// Idle upstream connections kept per origin and worker.
 const IDLE_PER_ORIGIN: usize = 512;
 /// Between two looks at idle upstream connections and at streams whose credential ends.
-const SWEEP: Duration = Duration::from_secs(5);
+const SWEEP: Duration = Duration::from_secs(1);
 const APOLOGY: Apology = Apology {
     address: b"HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\ncontent-length: 0\r\nretry-after: 5\r\n\r\n",
     total: b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\nretry-after: 5\r\n\r\n",

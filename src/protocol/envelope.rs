@@ -4,7 +4,8 @@
 //! pass, no document, no allocation unless a decisive string is written with escapes (or a batch is sent).
 //! Must not: look into `arguments` or results beyond their syntax, nor judge what is asked.
 //!
-//! Start reading at [`Envelope::parse`], then `message.rs` for what is read and `scan.rs` for the syntax.
+//! Start reading at [`Envelope::parse`], then `message.rs` for what is read and `scan.rs` for the syntax;
+//! [`listing`] reads answers.
 //!
 //! # Why refuse what JSON allows
 //! The bytes are forwarded as they came, so a second reading must not differ from ours. Parsers differ on duplicate
@@ -13,6 +14,7 @@
 //! `params._meta`.
 
 mod keys;
+pub mod listing;
 mod message;
 mod scan;
 

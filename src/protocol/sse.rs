@@ -95,6 +95,21 @@ impl Parser {
         }
     }
 
+    /// The comments at the head of an unfinished event, as far as their lines are whole: no part of what it says, and
+    /// clients look at them at once to see that the other side lives.
+    pub fn take_comments(&mut self) -> Option<Bytes> {
+        let held = self.buffer.get(self.lead..self.line)?;
+        if held.is_empty() || !lines(held).all(|line| line.text.first() == Some(&b':')) {
+            return None;
+        }
+        let comments = self.buffer.split_to(self.line).freeze();
+        self.seen -= self.line;
+        self.line = 0;
+        self.lead = 0;
+        self.start = false;
+        Some(comments)
+    }
+
     /// The bytes that belong to no whole event; clients ignore them at the end of a stream.
     pub fn into_rest(self) -> Bytes {
         self.buffer.freeze()

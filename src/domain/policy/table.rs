@@ -212,6 +212,39 @@ impl Reach<'_> {
             .chain(&everywhere)
             .any(|set| set.meets(&self.held))
     }
+
+    /// Whether everything that the other one allows is allowed here too.
+    pub fn covers(&self, other: &Reach<'_>) -> bool {
+        let same = |action| self.allows(action) || !other.allows(action);
+        if !same(Action::Stream) || !same(Action::Everything) {
+            return false;
+        }
+        self.allows(Action::Everything)
+            || (self.covers_names(other, |at| &at.methods, Action::Method)
+                && self.covers_names(other, |at| &at.tools, Action::Tool))
+    }
+
+    fn covers_names<'n>(
+        &self,
+        other: &'n Reach<'_>,
+        of: fn(&AtServer) -> &Named,
+        action: fn(&'n str) -> Action<'n>,
+    ) -> bool {
+        let has_all = |reach: &Reach<'_>| reach.rules().any(|at| of(at).all.meets(&reach.held));
+        if has_all(self) {
+            return true;
+        }
+        !has_all(other)
+            && other
+                .rules()
+                .flat_map(|at| &of(at).only)
+                .filter(|(_, scopes)| scopes.meets(&other.held))
+                .all(|(name, _)| self.allows(action(name)))
+    }
+
+    fn rules(&self) -> impl Iterator<Item = &AtServer> {
+        self.here.into_iter().chain([self.everywhere])
+    }
 }
 
 impl AtServer {

@@ -12,6 +12,8 @@ pub(super) struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    /// Lone surrogates are let pass.
+    lenient: bool,
 }
 
 /// A string as it is written, without its quotes; its escapes are known to be right.
@@ -43,7 +45,30 @@ impl<'a> Scanner<'a> {
         let text = std::str::from_utf8(bytes).map_err(|error| EnvelopeError::Encoding {
             at: error.valid_up_to(),
         })?;
-        Ok(Self { text, bytes, at: 0 })
+        Ok(Self {
+            text,
+            bytes,
+            at: 0,
+            lenient: false,
+        })
+    }
+
+    /// Takes lone surrogates for the replacement character instead of refusing them: servers that cut texts write
+    /// them, and what is read so decides nothing but that it is no name that somebody knows.
+    #[must_use]
+    pub(super) const fn lenient(mut self) -> Self {
+        self.lenient = true;
+        self
+    }
+
+    /// Where it stands, in bytes.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// What stands between two places.
+    pub(super) fn slice(&self, start: usize, end: usize) -> &'a str {
+        self.text.get(start..end).unwrap_or_default()
     }
 
     #[cold]
@@ -258,12 +283,15 @@ impl<'a> Scanner<'a> {
                 Some(0xD800..=0xDBFF) => {
                     let low = rest.get(5..7).filter(|mark| *mark == b"\\u");
                     let low = low.and_then(|_| hex4(rest.get(7..11)));
-                    if !matches!(low, Some(0xDC00..=0xDFFF)) {
+                    if matches!(low, Some(0xDC00..=0xDFFF)) {
+                        self.at += 12;
+                    } else if self.lenient {
+                        self.at += 6;
+                    } else {
                         return Err(self.syntax("lone surrogate"));
                     }
-                    self.at += 12;
                 }
-                Some(0xDC00..=0xDFFF) => return Err(self.syntax("lone surrogate")),
+                Some(0xDC00..=0xDFFF) if !self.lenient => return Err(self.syntax("lone surrogate")),
                 Some(_) => self.at += 6,
             },
             _ => return Err(self.syntax("unknown escape")),
@@ -428,7 +456,8 @@ fn unescape(raw: &str) -> String {
             Some('u') => {
                 let units = [escape.get(1..5), escape.get(7..11)]
                     .map(|digits| hex4(digits.map(str::as_bytes)).unwrap_or_default());
-                let pair = matches!(units, [0xD800..=0xDBFF, _]);
+                let pair = matches!(units, [0xD800..=0xDBFF, 0xDC00..=0xDFFF])
+                    && escape.get(5..7) == Some("\\u");
                 value.extend(
                     char::decode_utf16(units.into_iter().take(if pair { 2 } else { 1 }))
                         .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)),

@@ -20,7 +20,7 @@ async fn called(front: &Front, fields: &[Field<'_>]) -> u16 {
 }
 
 /// Everything of the identity family that a caller may try to bring.
-const FORGED: &[Field<'static>] = &[
+pub(super) const FORGED: &[Field<'static>] = &[
     ("X-User", "root"),
     ("x-user", "root"),
     ("X-USERNAME", "root"),
