@@ -46,6 +46,8 @@ enum Kind {
     /// Read, by gateways too.
     List,
     Write,
+    /// Write what the caller has a right to see.
+    SeenWrite,
     /// What everybody may do with what is theirs.
     OwnWrite,
     /// For administrators, reads included.
@@ -61,7 +63,10 @@ fn expected(kind: Kind, who: Who) -> Option<u16> {
         Who::OwnPage | Who::CsrfToken | Who::OtherPage | Who::User
     );
     let user = matches!(who, Who::User | Who::UserKey);
-    let writes = matches!(kind, Kind::Write | Kind::OwnWrite | Kind::AdminWrite);
+    let writes = matches!(
+        kind,
+        Kind::Write | Kind::SeenWrite | Kind::OwnWrite | Kind::AdminWrite
+    );
     let admins = matches!(kind, Kind::Write | Kind::AdminWrite | Kind::AdminRead);
     match (kind, who) {
         (Kind::Open, _) => None,
@@ -72,7 +77,7 @@ fn expected(kind: Kind, who: Who) -> Option<u16> {
         (_, Who::OtherPage) if writes => Some(403),
         (_, Who::Gateway) if !matches!(kind, Kind::List | Kind::Machine) => Some(403),
         _ if user && admins => Some(403),
-        (Kind::Seen, _) if user => Some(404),
+        (Kind::Seen | Kind::SeenWrite, _) if user => Some(404),
         _ => None,
     }
 }
@@ -143,18 +148,18 @@ fn endpoints() -> Vec<Endpoint> {
         (
             Method::PUT,
             "/api/servers/x",
-            Kind::Write,
+            Kind::SeenWrite,
             200,
             Some(server),
         ),
         (
             Method::PATCH,
             "/api/servers/x",
-            Kind::Write,
+            Kind::SeenWrite,
             200,
             Some(json!({})),
         ),
-        (Method::DELETE, "/api/servers/y", Kind::Write, 404, None),
+        (Method::DELETE, "/api/servers/y", Kind::SeenWrite, 404, None),
         (Method::GET, "/api/auth/me", Kind::Read, 200, None),
         (Method::GET, "/api/tokens", Kind::Read, 200, None),
         (
