@@ -10,6 +10,7 @@ use serde_json::json;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::Paths;
 
+use super::account::SelfOrAdmin;
 use super::server::{OnServer, Permissions, Registrar};
 use super::{Admin, Anybody, Caller, Gateway, User};
 use crate::domain::policy::Permission;
@@ -62,19 +63,15 @@ pub(in super::super) fn declare<A, H: Handler<A>>(paths: &mut Paths, _: &H) {
     }
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "as the constants of the trait are written"
-)]
-const fn of(callers: &'static [&'static str]) -> Option<Declared> {
-    Some(Declared {
+const fn of(callers: &'static [&'static str]) -> Declared {
+    Declared {
         callers,
         permissions: &[],
-    })
+    }
 }
 
 impl Argument for Anybody {
-    const DECLARED: Option<Declared> = of(&["anybody"]);
+    const DECLARED: Option<Declared> = Some(of(&["anybody"]));
 }
 
 impl Argument for Caller {
@@ -85,15 +82,19 @@ impl Argument for Caller {
 }
 
 impl Argument for User {
-    const DECLARED: Option<Declared> = of(&["user"]);
+    const DECLARED: Option<Declared> = Some(of(&["user"]));
 }
 
 impl Argument for Admin {
-    const DECLARED: Option<Declared> = of(&["admin"]);
+    const DECLARED: Option<Declared> = Some(of(&["admin"]));
+}
+
+impl Argument for SelfOrAdmin {
+    const DECLARED: Option<Declared> = Some(of(&["self", "admin"]));
 }
 
 impl Argument for Gateway {
-    const DECLARED: Option<Declared> = of(&["gateway"]);
+    const DECLARED: Option<Declared> = Some(of(&["gateway"]));
 }
 
 impl Argument for Registrar {
@@ -134,15 +135,23 @@ const fn first<const N: usize>(all: [Option<Declared>; N]) -> Option<Declared> {
 
 macro_rules! handlers {
     ($(($($argument:ident),*)),* $(,)?) => {$(
-        impl<F, R, $($argument: Argument),*> Handler<($($argument,)*)> for F
+        impl<Function, R, $($argument: Argument),*> Handler<($($argument,)*)> for Function
         where
-            F: Fn($($argument),*) -> R,
+            Function: Fn($($argument),*) -> R,
         {
             const DECLARED: Option<Declared> = first([$($argument::DECLARED),*]);
         }
     )*};
 }
-handlers!((), (A), (A, B), (A, B, C), (A, B, C, D), (A, B, C, D, E));
+handlers!(
+    (),
+    (A),
+    (A, B),
+    (A, B, C),
+    (A, B, C, D),
+    (A, B, C, D, E),
+    (A, B, C, D, E, F)
+);
 
 /// Where an operation's policy stands in the description.
 const EXTENSION: &str = "x-mcp-policy";

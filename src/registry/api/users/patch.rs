@@ -1,6 +1,6 @@
 //! `PATCH /api/users/{username}`
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::super::super::users::UserPatch;
 use super::super::super::{Error, Registry};
-use super::super::caller::User;
+use super::super::caller::account::SelfOrAdmin;
 use super::super::reply;
 use super::super::written::{self, Password};
 use super::UserInfo;
@@ -55,18 +55,17 @@ pub(super) struct UserPatched {
 )]
 pub(in super::super) async fn patch(
     State(registry): State<Registry>,
-    user: User,
-    Path(username): Path<String>,
+    SelfOrAdmin {
+        user,
+        username,
+        own,
+        admin,
+    }: SelfOrAdmin,
     request: Request,
 ) -> Result<Response, Problem> {
-    let admin = registry.view().access.policy.is_admin(&user.principal);
-    // Who may not look at a user does not learn whether there is one.
-    if !admin && !is_own(&user, &username) {
-        return Err(Problem::forbidden("none of your scopes allows this"));
-    }
     let body = read_json(request, &[JSON, MERGE_PATCH], registry.body_limits()).await?;
     let changes = match read(&body).map_err(written::refused)? {
-        Written::Own { present, new } if is_own(&user, &username) => {
+        Written::Own { present, new } if own => {
             let (actor, session) = (user.actor(), user.session.as_ref());
             registry
                 .change_own_password(&actor, session, present, new, user.edge.client)
@@ -102,13 +101,6 @@ fn not_the_present_one(error: Error) -> Problem {
         )]),
         other => other.into(),
     }
-}
-
-/// Whether it is the local user who is logged in; a token is not enough to change a password.
-fn is_own(user: &User, username: &str) -> bool {
-    user.session.as_ref().is_some_and(|session| {
-        session.provider == crate::store::LOCAL && *session.principal.subject == *username
-    })
 }
 
 enum Written {

@@ -46,7 +46,7 @@ enum Kind {
     /// Read, by gateways too.
     List,
     Write,
-    /// Write what the caller has a right to see.
+    /// Change what the caller has a right to see.
     SeenWrite,
     /// What everybody may do with what is theirs.
     OwnWrite,

@@ -281,7 +281,7 @@ fn every_operation_declares_a_policy_that_fits_its_security() {
             is_open,
             "{operation:?}"
         );
-        let known = ["anybody", "anonymous", "user", "admin", "gateway"];
+        let known = ["anybody", "anonymous", "user", "self", "admin", "gateway"];
         assert!(
             operation
                 .callers
