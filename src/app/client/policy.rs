@@ -119,16 +119,18 @@ fn short(names: &[&str]) -> String {
 
 /// A policy in a file: JSON by its name, else YAML.
 fn read(file: &Path) -> Result<Reading, Failure> {
-    let text = content(file)
-        .map_err(|error| anyhow::Error::new(error).context(format!("cannot read {file:?}")))?;
+    let text = content(file).map_err(|error| {
+        anyhow::Error::new(error).context(format!("cannot read {}", file.display()))
+    })?;
     let is_json = file
         .extension()
         .is_some_and(|extension| extension == "json");
     if !is_json {
         return yaml::read(&text);
     }
-    let value: Value = serde_json::from_slice(&text)
-        .map_err(|error| anyhow::Error::new(error).context(format!("{file:?} is not JSON")))?;
+    let value: Value = serde_json::from_slice(&text).map_err(|error| {
+        anyhow::Error::new(error).context(format!("{} is not JSON", file.display()))
+    })?;
     document::read(&value).map_err(|mistakes| wrong(&mistakes))
 }
 

@@ -15,6 +15,7 @@ use super::super::Registry;
 use super::super::policy::yaml;
 use super::reply;
 use crate::domain::policy::document;
+use crate::domain::time::Timestamp;
 use crate::domain::validate::FieldError;
 use crate::http::{Problem, body};
 
@@ -34,7 +35,7 @@ fn answer(
         let mut value = document::write(rules);
         let origin = &view.policy;
         if let Value::Object(map) = &mut value {
-            let updated_at = origin.updated_at.map(|at| at.to_rfc3339());
+            let updated_at = origin.updated_at.map(Timestamp::to_rfc3339);
             map.insert("version".to_owned(), json!(origin.version));
             map.insert("updated_at".to_owned(), json!(updated_at));
             map.insert("updated_by".to_owned(), json!(origin.updated_by));

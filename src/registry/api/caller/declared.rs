@@ -63,15 +63,15 @@ pub(in super::super) fn declare<A, H: Handler<A>>(paths: &mut Paths, _: &H) {
     }
 }
 
-const fn of(callers: &'static [&'static str]) -> Option<Declared> {
-    Some(Declared {
+const fn of(callers: &'static [&'static str]) -> Declared {
+    Declared {
         callers,
         permissions: &[],
-    })
+    }
 }
 
 impl Argument for Anybody {
-    const DECLARED: Option<Declared> = of(&["anybody"]);
+    const DECLARED: Option<Declared> = Some(of(&["anybody"]));
 }
 
 impl Argument for Caller {
@@ -82,19 +82,19 @@ impl Argument for Caller {
 }
 
 impl Argument for User {
-    const DECLARED: Option<Declared> = of(&["user"]);
+    const DECLARED: Option<Declared> = Some(of(&["user"]));
 }
 
 impl Argument for Admin {
-    const DECLARED: Option<Declared> = of(&["admin"]);
+    const DECLARED: Option<Declared> = Some(of(&["admin"]));
 }
 
 impl Argument for SelfOrAdmin {
-    const DECLARED: Option<Declared> = of(&["self", "admin"]);
+    const DECLARED: Option<Declared> = Some(of(&["self", "admin"]));
 }
 
 impl Argument for Gateway {
-    const DECLARED: Option<Declared> = of(&["gateway"]);
+    const DECLARED: Option<Declared> = Some(of(&["gateway"]));
 }
 
 impl Argument for Registrar {
