@@ -119,7 +119,7 @@ mod tests {
             format!("{text}0"),
             format!("{text} "),
             format!(" {text}"),
-            text[..94].to_owned(),
+            text.chars().take(94).collect(),
             with("_", "-"),
             with("mcpk", "mcpx"),
             format!("mcpk__{}", "0".repeat(89)),

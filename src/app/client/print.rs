@@ -102,7 +102,7 @@ mod tests {
         ];
         assert_eq!(
             table(&["NAME", "GROUPS"], &rows),
-            "NAME        GROUPS\nann         a,b\n\\u{1b}[2J\n"
+            "NAME       GROUPS\nann        a,b\n\\u{1b}[2J\n"
         );
     }
 

@@ -235,7 +235,7 @@ async fn owners_of_one_name_at_two_providers_are_two(fixture: &Fixture) {
     assert_eq!(tokens.list(Some(&foreign)).await.unwrap(), [theirs]);
     assert_eq!(
         tokens.list(Some(&owner("ada"))).await.unwrap(),
-        [ours.clone()]
+        std::slice::from_ref(&ours)
     );
     assert_eq!(tokens.count_since(&foreign, NOW).await.unwrap(), 1);
     assert_eq!(tokens.revoke_of(&foreign, Ends::All, NOW).await.unwrap(), 1);

@@ -52,7 +52,7 @@ async fn a_changed_key_is_none() {
     for wrong in [
         &other,
         &text.to_uppercase(),
-        &text[..94],
+        &text.chars().take(94).collect::<String>(),
         "mcpk_",
         "mcpk_x_y_z",
     ] {

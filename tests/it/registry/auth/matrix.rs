@@ -130,10 +130,12 @@ fn as_caller(call: Call, who: Who, callers: &Callers) -> Call {
     }
 }
 
-#[tokio::test]
-async fn every_endpoint_lets_in_exactly_who_may() {
+/// Method and address, kind, the status of a good request, and its body.
+type Endpoint = (Method, &'static str, Kind, u16, Option<Value>);
+
+fn endpoints() -> Vec<Endpoint> {
     let server = json!({"path": "/x", "server_name": "X", "port": 1});
-    let endpoints: Vec<(Method, &str, Kind, u16, Option<Value>)> = vec![
+    vec![
         (Method::GET, "/api/servers", Kind::List, 200, None),
         (
             Method::POST,
@@ -195,6 +197,34 @@ async fn every_endpoint_lets_in_exactly_who_may() {
             200,
             Some(json!({"service_account": "bot"})),
         ),
+        (Method::GET, "/api/gateways", Kind::AdminRead, 200, None),
+        (
+            Method::POST,
+            "/api/gateway/report",
+            Kind::Machine,
+            204,
+            Some(json!({"id": "g"})),
+        ),
+        (
+            Method::POST,
+            "/api/gateway/events",
+            Kind::Machine,
+            204,
+            Some(json!({"id": "g", "sequence": 1, "events": []})),
+        ),
+        (Method::GET, "/api/auth/providers", Kind::Open, 200, None),
+        (Method::GET, "/api/config", Kind::Open, 200, None),
+        (Method::GET, "/api/openapi.json", Kind::Open, 200, None),
+        (Method::GET, "/api/health", Kind::Open, 200, None),
+        (Method::GET, "/health", Kind::Open, 200, None),
+        (Method::GET, "/api/auth/login", Kind::Open, 303, None),
+        (Method::GET, "/api/nothing", Kind::Open, 404, None),
+    ]
+}
+
+/// Those of users and service accounts.
+fn account_endpoints() -> Vec<Endpoint> {
+    vec![
         (Method::GET, "/api/users", Kind::AdminRead, 200, None),
         (
             Method::POST,
@@ -268,29 +298,11 @@ async fn every_endpoint_lets_in_exactly_who_may() {
             404,
             None,
         ),
-        (Method::GET, "/api/gateways", Kind::AdminRead, 200, None),
-        (
-            Method::POST,
-            "/api/gateway/report",
-            Kind::Machine,
-            204,
-            Some(json!({"id": "g"})),
-        ),
-        (
-            Method::POST,
-            "/api/gateway/events",
-            Kind::Machine,
-            204,
-            Some(json!({"id": "g", "sequence": 1, "events": []})),
-        ),
-        (Method::GET, "/api/auth/providers", Kind::Open, 200, None),
-        (Method::GET, "/api/config", Kind::Open, 200, None),
-        (Method::GET, "/api/openapi.json", Kind::Open, 200, None),
-        (Method::GET, "/api/health", Kind::Open, 200, None),
-        (Method::GET, "/health", Kind::Open, 200, None),
-        (Method::GET, "/api/auth/login", Kind::Open, 303, None),
-        (Method::GET, "/api/nothing", Kind::Open, 404, None),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn every_endpoint_lets_in_exactly_who_may() {
     let app = TestApp::start().await;
     let callers = Callers::of(&app).await;
     app.user("bob", &[]).await;
@@ -302,7 +314,8 @@ async fn every_endpoint_lets_in_exactly_who_may() {
         &json!({"path": "/x", "server_name": "X", "port": 1}),
     )
     .await;
-    for (method, target, kind, good, body) in endpoints {
+    let all = endpoints().into_iter().chain(account_endpoints());
+    for (method, target, kind, good, body) in all {
         for who in ALL {
             let mut call = as_caller(app.call(method.clone(), target), who, &callers);
             if let Some(body) = &body {

@@ -85,10 +85,9 @@ const ALL: [&str; 6] = [
 fn permissions(role: Role, object: &Object, anonymous: bool) -> Vec<&'static str> {
     match role {
         Role::Nobody if anonymous && object.is_in("open") => vec!["list_service"],
-        Role::Lister => vec!["list_service"],
         Role::Owner if object.is_in("own") => ALL.to_vec(),
         Role::Toggler if object.is_in("own") => vec!["list_service", "toggle_service"],
-        Role::Toggler => vec!["list_service"],
+        Role::Lister | Role::Toggler => vec!["list_service"],
         Role::Admin => ALL.to_vec(),
         Role::Nobody | Role::Plain | Role::Owner | Role::ToolUser | Role::Gateway => vec![],
     }
@@ -387,7 +386,10 @@ async fn a_list_holds_exactly_what_its_reader_may_see() {
                     assert_eq!(reply.status, 200, "{target} by {role:?}: {reply:?}");
                     seen.extend(reply.json().as_object().unwrap().keys().cloned());
                     let link = reply.headers.get("link").map(|link| link.to_str().unwrap());
-                    next = link.map(|link| link[1..link.find('>').unwrap()].to_owned());
+                    next = link.map(|link| {
+                        let (target, _) = link.split_once('>').unwrap();
+                        target.trim_start_matches('<').to_owned()
+                    });
                 }
                 let expected: BTreeSet<String> = visible
                     .iter()
