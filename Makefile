@@ -15,17 +15,16 @@ define not_yet
 @sed -n 's/^# not yet: $@: \(.*\)/note: not covered by make $@ yet: \1/p' $(firstword $(MAKEFILE_LIST))
 endef
 
-# not yet: run: sign-in with an identity provider (the local admin is the only login)
 run: ## build all and run it here: full mode with TLS and example servers; Ctrl-C stops it
 	$(not_yet)
 	@scripts/run.sh
 
-# not yet: test: containers (make test-deploy), load, soak and crash figures, MCP conformance suites, identity providers, other gateways
+# not yet: test: containers (make test-deploy), load, soak and crash figures, MCP conformance suites, other gateways
 test: ## format, lint, unit, integration, process, client and browser tests
 	$(not_yet)
 	@scripts/test.sh
 
-# not yet: test-full: MCP conformance suites, TLS testers, other gateways in front, load and crash figures at full length
+# not yet: test-full: MCP conformance suites, TLS testers, Keycloak, other gateways in front, load and crash figures at full length
 test-full: ## make test, then h2spec and make test-deploy
 	$(not_yet)
 	@scripts/test.sh

@@ -12,7 +12,7 @@ MIN_NODE=20.19
 main() {
   case "${1:-}" in
     run)    require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
-    test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients mcp-2.3.0 mcp-1.30.0 fastmcp-4.1.2; node_clients; conformance_suite ;;
+    test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients mcp-2.3.0 mcp-1.30.0 fastmcp-4.1.2; node_clients; conformance_suite; identity_provider ;;
     deploy) require_rust; require_node; apt_for "${DEPLOY_NEEDS[@]}"; python_clients mcp-2.3.0; deploy_tools ;;
     audit)  require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
     soak)   require_rust; apt_for "${BUILD_NEEDS[@]}" "${SOAK_NEEDS[@]}" ;;
@@ -124,6 +124,15 @@ conformance_suite() {
   mkdir -p "$CACHE/conformance"
   cp tests/conformance/package.json tests/conformance/package-lock.json tests/conformance/.npmrc "$CACHE/conformance/"
   npm_install "$CACHE/conformance" "the conformance suite"
+}
+
+# The OpenID provider that tests log in at; installed anew when its lock file changes.
+identity_provider() {
+  local dir="$ROOT/tests/identity"
+  cmp -s "$dir/package-lock.json" "$dir/node_modules/.installed" 2>/dev/null && return 0
+  say "installing the OpenID provider of the tests into tests/identity/node_modules"
+  (cd "$dir" && npm ci --silent --no-audit --no-fund)
+  cp "$dir/package-lock.json" "$dir/node_modules/.installed"
 }
 
 deploy_tools() {

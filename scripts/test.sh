@@ -66,6 +66,8 @@ instructions() {
 }
 browser() { PYTHONDONTWRITEBYTECODE=1 python3 tests/clients/with_mcp.py --shape full -- npm --prefix web run --silent e2e; }
 
+identity() { (cd tests/identity && MCP_BINARY="$ROOT/target/debug/mcp" node --test identity.test.mjs); }
+
 step "setup: what the tests need"              scripts/setup.sh test
 step "scripts: settings, images, units"        python3 scripts/test-scripts.py
 step "format: cargo fmt"                       cargo fmt --check
@@ -86,5 +88,6 @@ step "front door: built binary over HTTPS"      tests/clients/run.sh front-door
 step "clients: every client to every server"   tests/clients/run.sh matrix
 step "conformance: directly and behind us"     tests/conformance/run.sh
 step "browser: the UI in Chromium"             browser
+step "identity: an OpenID provider, Chromium"   identity
 [ "$PASSED" -gt 0 ] || { say "no step matches: ${WANTED[*]}"; finish 1; }
 finish 0

@@ -7,6 +7,8 @@ pub mod api_key;
 pub mod gateway_token;
 #[cfg(feature = "registry")]
 pub mod issue;
+#[cfg(any(feature = "registry", feature = "gateway"))]
+pub mod oidc;
 #[cfg(feature = "registry")]
 pub mod password;
 pub mod verify;

@@ -7,6 +7,7 @@
 pub mod api_key;
 pub mod endpoint;
 pub mod ids;
+pub mod issuer;
 pub mod path;
 pub mod policy;
 pub mod principal;

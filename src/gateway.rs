@@ -10,6 +10,7 @@ pub mod account;
 pub mod admit;
 pub mod body;
 pub mod control;
+pub mod foreign;
 pub mod head;
 pub mod legacy;
 pub mod message;

@@ -17,6 +17,7 @@ mod import;
 pub mod info;
 mod keys;
 mod login;
+mod oidc;
 mod open;
 pub mod policy;
 mod servers;
@@ -58,7 +59,9 @@ struct Inner {
     /// Orders "commit, replace the view, publish".
     writing: Mutex<()>,
     keys: keys::Keys,
-    verifier: Verifier,
+    verifier: Arc<Verifier>,
+    /// Where an identity provider is configured.
+    oidc: Option<oidc::Provider>,
     gateway_tokens: Arc<GatewayTokens>,
     admin: login::LocalAdmin,
     sessions: sessions::Sessions,

@@ -26,6 +26,7 @@ pub(super) fn run(draft: &mut Draft, config: &Config, parts: Parts) {
     }
     if parts.has(Part::Registry) {
         tokens(draft, config);
+        super::oidc::checks::run(draft, config);
         no_zero(draft, &registry_periods(config));
     }
     if parts.has(Part::Gateway) {
@@ -246,7 +247,7 @@ fn any_host(draft: &mut Draft, config: &Config, listeners: &[Listener]) {
 }
 
 /// What keeps a URL from being one that a web server has.
-fn not_http(url: &url::Url) -> Option<&'static str> {
+pub(super) fn not_http(url: &url::Url) -> Option<&'static str> {
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         Some("is not an http or https URL")
     } else if !url.username().is_empty() || url.password().is_some() {
@@ -304,7 +305,7 @@ fn auth_server(draft: &mut Draft, config: &Config) {
     }
 }
 
-fn no_zero(draft: &mut Draft, periods: &[(&str, Period)]) {
+pub(super) fn no_zero(draft: &mut Draft, periods: &[(&str, Period)]) {
     for (key, _) in periods.iter().filter(|(_, period)| period.get().is_zero()) {
         draft.blame(
             key,

@@ -7,6 +7,7 @@ use super::draft::Draft;
 use super::load::Flag;
 use super::mistake::Mistake;
 use super::names::{NAMED, SECRETS, generic, is_unused, replacement};
+use super::oidc::keycloak;
 use super::origin::Origin;
 
 /// Reads the settings file.
@@ -96,6 +97,7 @@ pub(super) fn environment(draft: &mut Draft, variables: &[(String, String)]) {
                     .replace("__", ".");
                 draft.blame_unknown(&key, name, Origin::Env(name.clone()));
             }
+            None if keycloak::takes(name, variables) => {}
             None if is_unused(name) => {
                 unused.insert(name.as_str());
             }
@@ -106,6 +108,7 @@ pub(super) fn environment(draft: &mut Draft, variables: &[(String, String)]) {
     for (key, sources) in found {
         assign(draft, &key, sources);
     }
+    keycloak::apply(draft, variables);
     warn_of_unused(draft, &unused);
 }
 

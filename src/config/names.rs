@@ -86,14 +86,6 @@ pub const SECRETS: &[&str] = &[
 
 /// Keys that this version reads and does not act on: set, they are named in a warning.
 pub(super) const WITHOUT_EFFECT: &[&str] = &[
-    "oidc.issuer",
-    "oidc.internal_url",
-    "oidc.client_id",
-    "oidc.client_secret",
-    "oidc.audience",
-    "oidc.groups_claim",
-    "oidc.jwks_file",
-    "oidc.allow_http",
     "metrics.bind",
     "metrics.service_url",
     "metrics.database_url",

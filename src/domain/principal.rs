@@ -10,6 +10,10 @@ pub enum AuthMethod {
     Token,
     /// An API key.
     ApiKey,
+    /// An access token of an identity provider.
+    Oidc,
+    /// The same, of Keycloak.
+    Keycloak,
     /// A browser session.
     Session,
     /// Nothing was shown.
@@ -22,6 +26,8 @@ impl AuthMethod {
         match self {
             Self::Token => "token",
             Self::ApiKey => "api_key",
+            Self::Oidc => "oidc",
+            Self::Keycloak => "keycloak",
             Self::Session => "session_cookie",
             Self::Anonymous => "anonymous",
         }

@@ -1,11 +1,13 @@
 //! Whose tokens count: what a gateway needs to check one without asking anybody.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::api_key::ApiKeys;
 use super::ids::TokenId;
+use super::issuer::{LogoutKind, TrustedIssuer};
 use super::principal::{AuthMethod, Principal};
 use super::time::Timestamp;
 
@@ -39,6 +41,14 @@ pub struct Trust {
     /// API keys that count; one that is revoked leaves this list.
     #[serde(default, skip_serializing_if = "ApiKeys::is_empty")]
     pub api_keys: ApiKeys,
+    /// Identity providers whose access tokens count too.
+    #[serde(default)]
+    pub issuers: Vec<Arc<TrustedIssuer>>,
+    /// Log-outs at a provider: of users by [`TrustedIssuer::logout_of`], whose tokens made up to the
+    /// moment no longer count, and of sessions by [`TrustedIssuer::session_id`], none of whose
+    /// tokens does.
+    #[serde(default)]
+    pub logouts: BTreeMap<String, Timestamp>,
 }
 
 impl Trust {
@@ -50,5 +60,30 @@ impl Trust {
         }
         let id = caller.token_id.as_ref()?;
         self.api_keys.with_id(id).map(|principal| &**principal)
+    }
+
+    /// Whether a caller who was let in at that moment was logged out at their provider since.
+    pub fn is_logged_out(&self, caller: &Principal, since: Timestamp) -> bool {
+        if self.logouts.is_empty()
+            || !matches!(caller.method, AuthMethod::Oidc | AuthMethod::Keycloak)
+        {
+            return false;
+        }
+        if let Some(session) = &caller.token_id
+            && self.logouts.contains_key(&*session.0)
+        {
+            return true;
+        }
+        let kinds: &[LogoutKind] = match caller.token_id {
+            Some(_) => &[LogoutKind::All],
+            None => &[LogoutKind::All, LogoutKind::WithoutSession],
+        };
+        self.issuers.iter().any(|issuer| {
+            kinds.iter().any(|kind| {
+                self.logouts
+                    .get(&issuer.logout_of(&caller.subject, *kind))
+                    .is_some_and(|at| since <= *at)
+            })
+        })
     }
 }

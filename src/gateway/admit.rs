@@ -106,6 +106,11 @@ impl RequestRules {
         HeaderValue::try_from(host).map_err(|_| Reason::BadHost)
     }
 
+    /// Whether a host is named by the configuration, is this machine's, or leads back to it.
+    pub fn is_own_host(&self, host: &str) -> bool {
+        self.hosts.is_own_name(host) || host_name(host).is_some_and(is_loopback)
+    }
+
     fn check_size(&self, head: &RequestHead) -> Result<(), Reason> {
         let query = head.query().map_or(0, |query| query.len() + 1);
         if head.raw_path().len() + query > self.target_bytes {

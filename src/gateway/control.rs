@@ -205,7 +205,8 @@ fn to_https(context: &Context, exchange: &Exchange) -> Option<Response<ResponseB
     Some(response)
 }
 
-fn is_secure(context: &Context, connection: &Connection, exchange: &Exchange) -> bool {
+/// Whether the client called over TLS, as far as somebody trustworthy tells.
+pub fn is_secure(context: &Context, connection: &Connection, exchange: &Exchange) -> bool {
     connection.is_secure()
         || (context.gateway.trusts(connection.peer())
             && exchange

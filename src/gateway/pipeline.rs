@@ -16,6 +16,7 @@ use super::account::{AccessLine, Record};
 use super::admit::Admitted;
 use super::body::{Relay, RequestBody, ResponseBody, SilenceTimer};
 use super::control;
+use super::foreign;
 use super::head::RequestHead;
 use super::legacy;
 use super::prepare::Forwarded;
@@ -171,6 +172,12 @@ fn admit(
 
 /// Phase three: whose request is it?
 fn route(context: &Context, mut exchange: Box<Exchange>, body: ClientBody) -> Next {
+    if foreign::is_metadata(&exchange.path) {
+        return Next::Answered(match foreign::metadata(context, &exchange) {
+            Ok(page) => own_page(page, exchange.record),
+            Err(reason) => refuse(reason, &exchange.reply, exchange.record),
+        });
+    }
     if control::is_control_plane(&exchange.path) {
         return Next::ControlPlane(exchange, body);
     }

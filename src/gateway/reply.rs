@@ -21,6 +21,8 @@ pub struct ReplyContext {
     pub origin: Option<HeaderValue>,
     /// A token was shown, and refused.
     pub token_shown: bool,
+    /// Where it is written who gives tokens (RFC 9728).
+    pub resource_metadata: Option<String>,
     /// `Allow` of a 405.
     pub allow: Option<&'static str>,
 }
@@ -49,15 +51,7 @@ pub fn refuse(reason: Reason, context: &ReplyContext, id: RequestId) -> Response
 
 fn add_hints(headers: &mut HeaderMap, reason: Reason, context: &ReplyContext) {
     if reason == Reason::Unauthenticated {
-        let challenge = if context.token_shown {
-            "Bearer error=\"invalid_token\""
-        } else {
-            "Bearer"
-        };
-        headers.insert(
-            header::WWW_AUTHENTICATE,
-            HeaderValue::from_static(challenge),
-        );
+        headers.insert(header::WWW_AUTHENTICATE, challenge(context));
     }
     if reason == Reason::MethodNotAllowed {
         let allow = context
@@ -72,6 +66,27 @@ fn add_hints(headers: &mut HeaderMap, reason: Reason, context: &ReplyContext) {
     if let Some(origin) = context.origin.as_ref().filter(|_| context.rpc) {
         respond::allow_origin(headers, origin);
     }
+}
+
+/// RFC 6750 §3, with where to get a token (RFC 9728 §5.1).
+fn challenge(context: &ReplyContext) -> HeaderValue {
+    let error = context.token_shown.then_some("error=\"invalid_token\"");
+    let Some(url) = &context.resource_metadata else {
+        return HeaderValue::from_static(match error {
+            Some(_) => "Bearer error=\"invalid_token\"",
+            None => "Bearer",
+        });
+    };
+    let error = error.map(|error| format!("{error}, ")).unwrap_or_default();
+    let text = format!("Bearer {error}resource_metadata=\"{url}\"");
+    // Quotes end the text, and nothing of the path may be read as more than a path.
+    let plain = url
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));
+    HeaderValue::try_from(text)
+        .ok()
+        .filter(|_| plain)
+        .unwrap_or_else(|| HeaderValue::from_static("Bearer"))
 }
 
 fn rpc_body(reason: Reason, context: &ReplyContext, id: RequestId) -> Bytes {

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use tokio::time::Instant;
 
 use super::body::{RequestBody, ResponseBody};
+use super::foreign;
 use super::head::RequestHead;
 use super::legacy;
 use super::message;
@@ -127,7 +128,7 @@ async fn attempt(
     let gateway = &context.gateway;
     let (access, seals) = deciding.ok_or(Reason::NoPolicy)?;
     check_method(exchange, place, route)?;
-    let mut call = authenticate(gateway, exchange, route, access)?;
+    let mut call = authenticate(context, exchange, route, access).await?;
     let place = find_session(exchange, route, place, seals, &mut call)?;
     let full_right = may(access, route, call.caller.as_deref(), Action::Everything);
     let raw = exchange.websocket || matches!(place, Place::Below(_));
@@ -274,8 +275,8 @@ fn check_method(
 }
 
 /// Phase four: who is calling. Cookies are never a credential here.
-fn authenticate(
-    gateway: &Gateway,
+async fn authenticate(
+    context: &Context,
     exchange: &mut Exchange,
     route: &CompiledRoute,
     access: &Access,
@@ -292,13 +293,32 @@ fn authenticate(
     let shown = exchange.head.header_str(field);
     let token = shown.and_then(bearer);
     exchange.reply.token_shown = shown.is_some();
-    let caller = gateway
-        .verifier
-        .verify(&access.trust, token.ok_or(Reason::Unauthenticated)?)
-        .map_err(|rejection| {
-            tracing::debug!(reason = rejection.reason(), "token refused");
-            Reason::Unauthenticated
-        })?;
+    let verified = match token {
+        None => Err(Reason::Unauthenticated),
+        Some(token) => match context.gateway.verifier.verify(&access.trust, token) {
+            Ok(caller) => Ok(caller),
+            // What takes longer, and what comes of providers only.
+            Err(rejection) if !access.trust.issuers.is_empty() => {
+                let question = foreign::Question {
+                    token: token.to_owned(),
+                    base: foreign::own_base(context, exchange),
+                    path: route.path().as_str(),
+                };
+                Box::pin(foreign::verify(
+                    &context.gateway,
+                    access,
+                    question,
+                    rejection,
+                ))
+                .await
+            }
+            Err(rejection) => Err(foreign::reason(rejection)),
+        },
+    };
+    if verified.is_err() && !access.trust.issuers.is_empty() {
+        exchange.reply.resource_metadata = Some(foreign::metadata_url(context, exchange));
+    }
+    let caller = verified?;
     if let Some(line) = &mut exchange.record.line {
         line.caller = Some(Arc::clone(&caller));
     }

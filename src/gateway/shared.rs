@@ -15,6 +15,7 @@ use super::reason::Reason;
 use super::streams::{Stream, StreamGuard, Streams};
 use super::table::Table;
 use super::usage::GatewayUsage;
+use crate::auth::oidc::refresh::{KeyFetcher, KeySource};
 use crate::auth::verify::Verifier;
 use crate::catalog::{Snapshot, SnapshotSink};
 use crate::config::gateway::{LimitsConfig, TimeoutsConfig};
@@ -53,6 +54,8 @@ pub struct Parts {
     pub is_public: bool,
     /// Checks tokens.
     pub verifier: Verifier,
+    /// Where keys of identity providers come from that the registry has not published yet.
+    pub key_source: Option<Arc<dyn KeySource>>,
     /// The registry.
     pub control_plane: ControlPlane,
     /// Shown to the registry.
@@ -87,7 +90,11 @@ pub struct Gateway {
     /// Counters.
     pub usage: Arc<GatewayUsage>,
     /// Checks tokens.
-    pub verifier: Verifier,
+    pub verifier: Arc<Verifier>,
+    /// Fetches keys of identity providers that tokens ask for.
+    pub keys: Option<KeyFetcher>,
+    /// Our own address as clients see it, where it is configured; no slash at its end.
+    public_base: Option<String>,
     /// Wall-clock time.
     pub clock: Clock,
     /// Open event streams and tunnels.
@@ -109,6 +116,12 @@ impl Gateway {
     pub fn new(parts: Parts) -> Option<Self> {
         let usage = Arc::new(GatewayUsage::new());
         let origins = Origins::new(parts.roots);
+        let verifier = Arc::new(parts.verifier);
+        let keys = parts
+            .key_source
+            .map(|source| KeyFetcher::new(source, Arc::clone(&verifier)));
+        let public_url = parts.http.gateway_public_url.as_ref();
+        let public_url = public_url.or(parts.http.public_url.as_ref());
         let control_plane = match parts.control_plane {
             ControlPlane::Local(peer) => origins.local(peer),
             ControlPlane::Remote(url, roots) => {
@@ -132,7 +145,9 @@ impl Gateway {
             streams: Streams::new(usage.streams.clone()),
             usage,
             clock: parts.clock,
-            verifier: parts.verifier,
+            verifier,
+            keys,
+            public_base: public_url.map(|url| url.as_str().trim_end_matches('/').to_owned()),
             tunnels: TaskTracker::new(),
             control_plane,
             control_token: ArcSwapOption::new(parts.gateway_token.as_ref().and_then(bearer)),
@@ -160,6 +175,20 @@ impl Gateway {
     /// Shows this token to the registry from now on.
     pub fn set_control_token(&self, token: &Secret<String>) {
         self.control_token.store(bearer(token));
+    }
+
+    /// Our own address as a client sees it who calls this host; no slash at its end.
+    pub fn base(&self, scheme: &str, host: &str) -> String {
+        match &self.public_base {
+            Some(base) => base.clone(),
+            None => format!("{scheme}://{host}"),
+        }
+    }
+
+    /// The same where nobody else could have the name: tokens made for it are meant for us.
+    pub fn own_base(&self, scheme: &str, host: &str) -> Option<String> {
+        let own = self.public_base.is_some() || self.rules.is_own_host(host);
+        own.then(|| self.base(scheme, host))
     }
 
     /// Whether what this peer says of where a request comes from is believed.
@@ -247,6 +276,7 @@ fn keeps(table: &Table, stream: &Stream, now: Timestamp) -> bool {
 /// Whether a credential that was good when the stream was opened still is.
 fn still_counts(trust: &Trust, caller: &Principal, opened_at: Timestamp, now: Timestamp) -> bool {
     caller.expires_at.is_none_or(|end| end > now)
+        && !trust.is_logged_out(caller, opened_at)
         && caller
             .token_id
             .as_ref()

@@ -175,7 +175,8 @@ impl Registry {
         self.reload_locked().await
     }
 
-    async fn reload_locked(&self) -> Result<(), Error> {
+    /// The same for who holds the lock on writing.
+    pub(super) async fn reload_locked(&self) -> Result<(), Error> {
         let before = self.view();
         let mut transaction = self.0.store.read().await?;
         let (cluster, revision) = transaction.cluster().await?;
@@ -222,6 +223,7 @@ pub(super) async fn read_view(
     Credentials::read(transaction, admin, now)
         .await?
         .put_into(&mut access.trust);
+    super::oidc::put_into(transaction, &mut access.trust, now).await?;
     let origin = match transaction.policy().find().await? {
         Some(stored) => {
             let origin = PolicyOrigin::of(&stored);

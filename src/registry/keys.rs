@@ -16,6 +16,8 @@ pub(super) struct Keys {
     pub(super) issuer: Issuer,
     /// For what gateways hand out to clients.
     pub(super) session: SessionKey,
+    /// Seals what browsers keep while they log in elsewhere.
+    pub(super) login: Secret<Vec<u8>>,
 }
 
 /// Reads the keys, making those that are not there yet; the caller commits.
@@ -35,6 +37,13 @@ pub(super) async fn load(
                 .await?
         }
     };
+    let login = match keys.find(LOGIN).await? {
+        Some(key) => key,
+        None => {
+            keys.keep(LOGIN, Secret::new(random::<32>()?.to_vec()))
+                .await?
+        }
+    };
     let session: [u8; 32] = session
         .expose()
         .as_slice()
@@ -43,6 +52,7 @@ pub(super) async fn load(
     Ok(Keys {
         issuer: Issuer::new(&signing, &cluster.0)?,
         session: SessionKey(Secret::new(session)),
+        login,
     })
 }
 
@@ -62,3 +72,4 @@ pub(super) fn random_id() -> Result<String, super::Error> {
 
 const SIGNING: &str = "token-signing";
 const SESSION: &str = "session";
+const LOGIN: &str = "login";

@@ -13,14 +13,16 @@ use super::keys::Keys;
 use super::login::LocalAdmin;
 use super::sessions::Sessions;
 use super::view::View;
-use super::{Inner, Registry, change, files, keys};
+use super::{Inner, Registry, change, files, keys, oidc};
 use crate::auth::gateway_token::{GatewayTokens, TooShort};
 use crate::auth::issue::AUDIENCE;
 use crate::auth::password::PasswordHash;
 use crate::auth::verify::Verifier;
 use crate::catalog::Publisher;
 use crate::catalog::snapshot::Access;
-use crate::config::{AuthConfig, CatalogConfig, HttpConfig, NetworkConfig, RegistryConfig};
+use crate::config::{
+    AuthConfig, CatalogConfig, HttpConfig, NetworkConfig, OidcConfig, RegistryConfig,
+};
 use crate::domain::policy::Policy;
 use crate::domain::secret::Secret;
 use crate::domain::time::Clock;
@@ -61,6 +63,8 @@ pub struct Settings {
     pub http: HttpConfig,
     /// `[auth]`.
     pub auth: AuthConfig,
+    /// `[oidc]`: an identity provider.
+    pub oidc: OidcConfig,
     /// `[network]`: which addresses definitions may name.
     pub network: NetworkConfig,
     /// `[catalog]`: the gateways' token, heartbeat and coalescing of the watch.
@@ -82,6 +86,9 @@ pub enum OpenError {
     /// The database.
     #[error("could not read the registry's database")]
     Store(#[from] crate::store::Error),
+    /// The identity provider's settings.
+    #[error("could not set up the identity provider")]
+    Oidc(#[source] anyhow::Error),
     /// Anything else on the way.
     #[error("could not start the registry")]
     Registry(#[from] super::Error),
@@ -95,12 +102,13 @@ impl Registry {
     pub async fn open(parts: Parts, settings: Settings) -> Result<Self, OpenError> {
         let gateway_tokens = Arc::new(gateway_tokens(&settings)?);
         let admin = local_admin(&settings, &parts.tasks).await?;
-        let (keys, view) = load(&*parts.store, &parts.clock, &settings.auth.admin_user).await?;
-        let verifier = Verifier::new(
+        let (keys, view) = load(&*parts.store, &parts.clock, &settings).await?;
+        let verifier = Arc::new(Verifier::new(
             parts.clock.clone(),
             settings.auth.verified_ttl.get(),
             settings.auth.verified_entries,
-        );
+        ));
+        let oidc = oidc::Provider::new(&settings, &verifier).map_err(OpenError::Oidc)?;
         let folder = settings
             .registry
             .servers_dir
@@ -117,6 +125,7 @@ impl Registry {
             writing: Mutex::new(()),
             keys,
             verifier,
+            oidc,
             gateway_tokens,
             admin,
             gateways: Gateways::default(),
@@ -229,7 +238,11 @@ async fn local_admin(settings: &Settings, tasks: &TaskTracker) -> Result<LocalAd
     ))
 }
 
-async fn load(store: &dyn Store, clock: &Clock, admin: &str) -> Result<(Keys, View), OpenError> {
+async fn load(
+    store: &dyn Store,
+    clock: &Clock,
+    settings: &Settings,
+) -> Result<(Keys, View), OpenError> {
     let mut transaction = store.begin().await?;
     let (cluster, _) = transaction.cluster().await?;
     let keys = keys::load(&mut *transaction, &cluster)
@@ -241,11 +254,22 @@ async fn load(store: &dyn Store, clock: &Clock, admin: &str) -> Result<(Keys, Vi
             issuer: keys.issuer.issuer().to_owned(),
             audience: AUDIENCE.to_owned(),
             keys: vec![keys.issuer.public_key().clone()],
+            issuers: oidc::trusted(&settings.oidc)
+                .into_iter()
+                .map(Arc::new)
+                .collect(),
             ..Trust::default()
         },
         session_key: keys.session.clone(),
     };
-    let view = change::read_view(&mut *transaction, None, &access, admin, clock.now()).await?;
+    let view = change::read_view(
+        &mut *transaction,
+        None,
+        &access,
+        &settings.auth.admin_user,
+        clock.now(),
+    )
+    .await?;
     transaction.commit(Bump::No).await?;
     Ok((keys, view))
 }

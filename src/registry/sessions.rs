@@ -13,7 +13,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::accounts::{Rights, user_rights};
+use super::accounts::user_rights;
 use super::keys::random;
 use super::{Error, Registry};
 use crate::config::AuthConfig;
@@ -124,7 +124,8 @@ impl Sessions {
             });
     }
 
-    fn forget(&self, id_hash: &[u8; 32]) {
+    /// Looks a session up again.
+    pub(super) fn forget(&self, id_hash: &[u8; 32]) {
         self.known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -160,11 +161,11 @@ impl Registry {
         };
         let mut transaction = self.0.store.begin().await?;
         // Within the transaction: who was disabled a moment ago gets none.
-        let rights = self.rights_of(&mut *transaction, &stored).await?;
-        let rights = rights.ok_or(Error::Login)?;
+        let principal = self.principal_of(&mut *transaction, &stored).await?;
+        let principal = principal.ok_or(Error::Login)?;
         transaction.sessions().insert(&stored).await?;
         transaction.commit(Bump::No).await?;
-        let session = session_of(&stored, id.expose(), &rights);
+        let session = session_of(&stored, id.expose(), principal);
         self.0.sessions.remember(&stored, session.clone(), now);
         Ok((id, session))
     }
@@ -184,36 +185,34 @@ impl Registry {
         let mut transaction = self.0.store.read().await?;
         let found = transaction.sessions().find(&id_hash).await?;
         let Some(stored) = found else { return Ok(None) };
-        let rights = self.rights_of(&mut *transaction, &stored).await?;
+        let principal = self.principal_of(&mut *transaction, &stored).await?;
         drop(transaction);
         let in_force = self
             .0
             .sessions
             .in_force(stored.created_at, stored.seen_at, now);
-        let Some(rights) = rights.filter(|_| in_force) else {
+        let Some(principal) = principal.filter(|_| in_force) else {
             return Ok(None);
         };
-        let session = session_of(&stored, id, &rights);
+        let session = session_of(&stored, id, principal);
         self.0.sessions.remember(&stored, session.clone(), now);
         Ok(Some(session))
     }
 
-    /// What a session allows now: a renamed admin's sessions end with the name, those of a user
-    /// who is disabled or gone with the user.
-    async fn rights_of(
+    /// Whose a session is, with what they may do now: a renamed admin's sessions end with the name,
+    /// those of a user who is disabled or gone with the user, those of an identity provider's user
+    /// with the provider.
+    async fn principal_of(
         &self,
         transaction: &mut dyn Transaction,
         stored: &StoredSession,
-    ) -> Result<Option<Rights>, Error> {
+    ) -> Result<Option<Principal>, Error> {
         if stored.provider != LOCAL {
-            return Ok(None);
+            return self.identity_of(transaction, stored).await;
         }
-        user_rights(
-            transaction,
-            &self.0.settings.auth.admin_user,
-            &stored.username,
-        )
-        .await
+        let admin = &self.0.settings.auth.admin_user;
+        let rights = user_rights(transaction, admin, &stored.username).await?;
+        Ok(rights.map(|rights| rights.principal(&stored.username, AuthMethod::Session)))
     }
 
     /// Whether a caller who was let in some time ago would be let in again.
@@ -221,6 +220,7 @@ impl Registry {
         &self,
         session: Option<&Session>,
         principal: &Principal,
+        since: Timestamp,
     ) -> bool {
         let now = self.0.clock.now();
         if let Some(session) = session {
@@ -240,6 +240,7 @@ impl Registry {
             .as_ref()
             .is_some_and(|id| trust.revoked.contains_key(id));
         !revoked
+            && !trust.is_logged_out(principal, since)
             && trust.present(principal).is_some()
             && principal.expires_at.is_none_or(|end| now < end)
     }
@@ -284,23 +285,25 @@ impl Registry {
             .tokens()
             .purge(now.plus_seconds(-TOKEN_MEMORY))
             .await?;
+        transaction.oidc().purge(now).await?;
         transaction.commit(Bump::No).await?;
         Ok(())
     }
 }
 
 /// The principal is the same for each request of the session; made once.
-fn session_of(stored: &StoredSession, id: &str, rights: &Rights) -> Session {
+fn session_of(stored: &StoredSession, id: &str, principal: Principal) -> Session {
     let csrf = digest(&SHA256, format!("csrf:{id}").as_bytes());
     Session {
-        principal: Arc::new(rights.principal(&stored.username, AuthMethod::Session)),
+        principal: Arc::new(principal),
         provider: stored.provider.clone(),
         id_hash: stored.id_hash,
         csrf_token: Secret::new(URL_SAFE_NO_PAD.encode(csrf)),
     }
 }
 
-fn hash(id: &str) -> [u8; 32] {
+/// By what a session's id is known.
+pub(super) fn hash(id: &str) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, id.as_bytes()).as_ref());
     hash

@@ -201,17 +201,6 @@ impl Registry {
         };
         self.change(actor, work).await
     }
-
-    /// Whose token this is.
-    pub(super) fn verify(&self, token: &str) -> Option<Arc<Principal>> {
-        match self.0.verifier.verify(&self.view().access.trust, token) {
-            Ok(principal) => Some(principal),
-            Err(rejection) => {
-                tracing::debug!(reason = rejection.reason(), "refused a token");
-                None
-            }
-        }
-    }
 }
 
 /// Among whose tokens something is looked for.

@@ -4,6 +4,7 @@
 mod audit;
 mod imports;
 mod keys;
+mod oidc;
 mod policy;
 mod servers;
 mod service_accounts;
@@ -18,9 +19,9 @@ use sqlx::migrate::{Migration, MigrationType};
 use super::seal::{Place, SealError, Sealer};
 use super::sql::{Commits, Connection, Value};
 use super::{
-    AuditRepository, Bump, Error, ImportRepository, KeyRepository, PolicyRepository,
-    ServerRepository, ServiceAccountRepository, SessionRepository, TokenRepository, Transaction,
-    UserRepository,
+    AuditRepository, Bump, Error, ImportRepository, KeyRepository, OidcRepository,
+    PolicyRepository, ServerRepository, ServiceAccountRepository, SessionRepository,
+    TokenRepository, Transaction, UserRepository,
 };
 use crate::domain::ids::{ClusterId, Revision};
 use crate::domain::time::Timestamp;
@@ -93,6 +94,10 @@ impl<C: Connection> Transaction for Unit<C> {
     }
 
     fn users(&mut self) -> &mut dyn UserRepository {
+        self
+    }
+
+    fn oidc(&mut self) -> &mut dyn OidcRepository {
         self
     }
 

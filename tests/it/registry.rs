@@ -7,5 +7,6 @@ mod failures;
 mod feed;
 mod gateway;
 mod import;
+mod oidc;
 mod policy;
 mod servers;

@@ -12,6 +12,8 @@ pub(crate) mod frames;
 pub(crate) mod front;
 #[cfg(feature = "gateway")]
 pub(crate) mod noise;
+#[cfg(feature = "registry")]
+pub(crate) mod provider;
 #[cfg(feature = "examples")]
 pub(crate) mod upstream;
 

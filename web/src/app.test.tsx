@@ -58,7 +58,7 @@ describe("login", () => {
     open("/ui/login");
     expect(await screen.findByRole("link", { name: /Keycloak/ })).toHaveAttribute(
       "href",
-      "/api/auth/auth/keycloak",
+      "/oauth2/login/keycloak?redirect_uri=%2Fui%2F",
     );
     expect(screen.queryByLabelText("Password")).toBe(null);
   });

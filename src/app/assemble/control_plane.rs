@@ -87,6 +87,7 @@ pub(super) async fn start(
             registry: settings.registry.clone(),
             http: settings.http.clone(),
             auth: settings.auth.clone(),
+            oidc: settings.oidc.clone(),
             network: settings.network.clone(),
             catalog: settings.catalog.clone(),
         },
@@ -95,6 +96,12 @@ pub(super) async fn start(
     let background = registry.clone();
     base.lifecycle
         .supervise("registry", move || background.clone().run());
+    if registry.has_provider() {
+        let background = registry.clone();
+        base.lifecycle.supervise("identity provider", move || {
+            background.clone().follow_provider()
+        });
+    }
     let router = api::router(&registry, ui::router());
     let connections = TaskTracker::new();
     #[cfg(feature = "gateway")]

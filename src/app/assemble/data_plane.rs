@@ -123,6 +123,7 @@ pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built
             settings.auth.verified_ttl.get(),
             settings.auth.verified_entries,
         ),
+        key_source: Some(Arc::new(outbound::GuardedClient::new(&settings.network)?)),
         control_plane,
         gateway_token: token(base)?,
         roots,

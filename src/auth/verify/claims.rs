@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::{self, MapAccess, Visitor};
 
-use super::Rejection;
+use super::{Place, Rejection};
 use crate::domain::ids::TokenId;
 use crate::domain::principal::{AuthMethod, Principal};
 use crate::domain::time::Timestamp;
@@ -18,11 +18,44 @@ use crate::domain::trust::Trust;
 pub(super) struct Checked {
     pub(super) principal: Arc<Principal>,
     pub(super) expires_at: Timestamp,
-    id: TokenId,
     issued_at: Timestamp,
+    foreign: Option<Foreign>,
+}
+
+/// What is judged at each use of an identity provider's token.
+#[derive(Debug)]
+pub(super) struct Foreign {
+    /// Meant for these addresses only.
+    pub(super) audiences: Option<Vec<String>>,
+    /// Log-outs that end it.
+    pub(super) logouts: Vec<String>,
 }
 
 impl Checked {
+    pub(super) fn foreign(
+        principal: Principal,
+        issued_at: Timestamp,
+        expires_at: Timestamp,
+        foreign: Foreign,
+    ) -> Self {
+        Self {
+            principal: Arc::new(principal),
+            expires_at,
+            issued_at,
+            foreign: Some(foreign),
+        }
+    }
+
+    /// Whether it is meant for the place where it is used.
+    pub(super) fn is_meant_for(&self, place: Option<Place<'_>>) -> Result<(), Rejection> {
+        let addresses = self.foreign.as_ref().and_then(|own| own.audiences.as_ref());
+        match (addresses, place) {
+            (None, _) => Ok(()),
+            (Some(addresses), Some(place)) if addresses.iter().any(|one| place.is(one)) => Ok(()),
+            (Some(_), _) => Err(Rejection::Audience),
+        }
+    }
+
     /// Whether it counts now: neither over, nor revoked by id or by user.
     pub(super) fn in_force(&self, trust: &Trust, now: Timestamp) -> Result<(), Rejection> {
         if now >= self.expires_at {
@@ -31,8 +64,20 @@ impl Checked {
         if self.issued_at > now.plus_seconds(SKEW_SECONDS) {
             return Err(Rejection::NotYetValid);
         }
-        if trust.revoked.contains_key(&self.id) {
+        let revoked = |id| trust.revoked.contains_key(id);
+        if self.principal.token_id.as_ref().is_some_and(revoked) {
             return Err(Rejection::Revoked);
+        }
+        if let Some(foreign) = &self.foreign {
+            let session = self.principal.token_id.as_ref();
+            let ended = session.is_some_and(|id| trust.logouts.contains_key(&*id.0));
+            let before = |at: &Timestamp| self.issued_at <= *at;
+            let user = |name| trust.logouts.get(name).is_some_and(before);
+            return if ended || foreign.logouts.iter().any(user) {
+                Err(Rejection::Superseded)
+            } else {
+                Ok(())
+            };
         }
         let since = |name: &str| {
             trust
@@ -114,14 +159,14 @@ impl Claims {
             groups: self.groups.into_iter().map(Arc::from).collect(),
             method: AuthMethod::Token,
             client_id: self.client_id.map(Arc::from),
-            token_id: Some(id.clone()),
+            token_id: Some(id),
             expires_at: Some(expires_at),
         };
         Checked {
             principal: Arc::new(principal),
             expires_at,
-            id,
             issued_at: Timestamp::from_unix(self.iat),
+            foreign: None,
         }
     }
 }

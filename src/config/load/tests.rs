@@ -609,14 +609,13 @@ fn settings_of_the_earlier_system_are_named_in_one_warning() {
 #[test]
 fn what_is_set_in_vain_is_named_in_one_warning() {
     let loaded = Given::parts(REGISTRY)
-        .env("OIDC_ISSUER", "https://idp.example")
         .env("METRICS_SERVICE_URL", "http://metrics-service:8890")
         .env("AUTH_SERVER_URL", "http://auth-server:8888")
         .load();
     assert_eq!(
         loaded.warnings,
         [
-            "set, but without effect in this version: OIDC_ISSUER, METRICS_SERVICE_URL",
+            "set, but without effect in this version: METRICS_SERVICE_URL",
             "AUTH_SERVER_URL is accepted and not needed: the registry decides in process",
         ]
     );
@@ -673,4 +672,114 @@ fn check_says_sound_or_lists_everything() {
         list.starts_with("the configuration has 2 mistakes\n"),
         "{list}"
     );
+}
+
+#[test]
+fn keycloak_as_existing_settings_name_it_is_an_identity_provider() {
+    let given = || {
+        Given::parts(REGISTRY)
+            .env("AUTH_PROVIDER", "keycloak")
+            .env("KEYCLOAK_URL", "http://keycloak:8080")
+            .env("KEYCLOAK_EXTERNAL_URL", "http://localhost:8080/")
+            .env("KEYCLOAK_CLIENT_SECRET", "hunter2")
+            .env("OIDC_ALLOW_HTTP", "true")
+    };
+    let loaded = given().env("KEYCLOAK_ADMIN", "admin").load();
+    let oidc = &loaded.config.oidc;
+    assert_eq!(
+        oidc.issuer.as_deref(),
+        Some("http://localhost:8080/realms/mcp-gateway")
+    );
+    assert_eq!(
+        oidc.internal_url.as_ref().map(url::Url::as_str),
+        Some("http://keycloak:8080/realms/mcp-gateway")
+    );
+    assert_eq!(oidc.client_id.as_deref(), Some("mcp-gateway-web"));
+    assert_eq!(oidc.clients, ["mcp-gateway-m2m"]);
+    assert_eq!(oidc.provider, "keycloak");
+    assert!(oidc.client_secret.is_some());
+    assert_eq!(
+        loaded.warnings,
+        [
+            "the environment holds settings of the earlier system that this version does not use: \
+          KEYCLOAK_ADMIN"
+        ]
+    );
+    for (name, value) in [("KEYCLOAK_ENABLED", "false"), ("AUTH_PROVIDER", "cognito")] {
+        let mut off = given();
+        off.0.env.retain(|(known, _)| known != name);
+        let off = off.env(name, value).load();
+        assert_eq!(off.config.oidc.issuer, None, "{name}");
+        assert_eq!(off.config.oidc.provider, "oidc");
+    }
+    let own = given().env("OIDC_ISSUER", "https://idp.example").load();
+    assert_eq!(
+        own.config.oidc.issuer.as_deref(),
+        Some("https://idp.example")
+    );
+    assert_eq!(own.config.oidc.client_id, None);
+    let named = given()
+        .env("KEYCLOAK_REALM", "other")
+        .env("KEYCLOAK_CLIENT_ID", "web")
+        .env("OIDC_CLIENT_ID", "mine")
+        .load();
+    assert!(named.config.oidc.issuer.unwrap().ends_with("/realms/other"));
+    assert_eq!(named.config.oidc.client_id.as_deref(), Some("mine"));
+}
+
+#[test]
+fn a_provider_that_cannot_be_trusted_is_refused_with_the_remedy() {
+    let given = |name: &str, value: &str| {
+        Given::parts(REGISTRY)
+            .env("OIDC_ISSUER", "https://idp.example")
+            .env("OIDC_CLIENT_ID", "web")
+            .env(name, value)
+    };
+    for (name, value, problem) in [
+        (
+            "OIDC_INTERNAL_URL",
+            "http://keycloak:8080",
+            "OIDC_ALLOW_HTTP=true",
+        ),
+        (
+            "OIDC_INTERNAL_URL",
+            "ftp://keycloak",
+            "not an http or https URL",
+        ),
+        (
+            "OIDC_INTERNAL_URL",
+            "https://u:p@idp.example",
+            "user name or password",
+        ),
+        ("OIDC_INTERNAL_URL", "https://idp.example/?x=1", "a query"),
+        (
+            "MCP__OIDC__PROVIDER",
+            "Key/cloak",
+            "not a name for addresses",
+        ),
+        ("MCP__OIDC__SCOPES", "profile", "lacks openid"),
+        ("MCP__OIDC__REFRESH", "0", "longer than nothing"),
+    ] {
+        let error = given(name, value).error();
+        assert!(error.contains(problem), "{name}: {error}");
+    }
+    for issuer in [
+        "idp.example",
+        "http://idp.example",
+        "https://idp.example/#x",
+    ] {
+        let error = Given::parts(REGISTRY).env("OIDC_ISSUER", issuer).error();
+        assert!(error.contains("OIDC_ISSUER"), "{error}");
+    }
+    for issuer in [
+        "http://localhost:8080/realms/x",
+        "http://127.0.0.1:1",
+        "http://[::1]:1",
+    ] {
+        let loaded = Given::parts(REGISTRY).env("OIDC_ISSUER", issuer).load();
+        assert_eq!(loaded.config.oidc.issuer.as_deref(), Some(issuer));
+        assert!(loaded.warnings[0].contains("none of its tokens counts"));
+    }
+    let alone = Given::parts(REGISTRY).env("OIDC_CLIENT_ID", "web").load();
+    assert!(alone.warnings[0].contains("while OIDC_ISSUER is not: OIDC_CLIENT_ID"));
 }

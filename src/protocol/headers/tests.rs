@@ -112,11 +112,25 @@ fn a_task_method_that_the_revision_removed_needs_no_name_but_may_not_have_anothe
 }
 
 #[test]
-fn earlier_revisions_are_not_compared() {
+fn earlier_revisions_are_compared_with_the_revision_in_the_body_only() {
+    let plain = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe"}}"#;
     for version in ["", V2025_11_25, "draft"] {
         assert_eq!(
-            check(version, "tools/list", "other", CALL),
+            check(version, "tools/list", "other", plain),
             Ok(()),
+            "{version}"
+        );
+    }
+    assert_eq!(check("", "tools/list", "other", CALL), Ok(()));
+    for version in [V2025_11_25, "draft"] {
+        assert!(
+            matches!(
+                check(version, "tools/call", "safe", CALL),
+                Err(Mismatch::Differs {
+                    header: VERSION,
+                    ..
+                })
+            ),
             "{version}"
         );
     }

@@ -25,6 +25,7 @@ use super::super::Registry;
 use super::super::change::Actor;
 use super::super::policy::Grants;
 use super::super::sessions::Session;
+use crate::auth::verify::Rejection;
 use crate::domain::policy::{self, Permission};
 use crate::domain::principal::Principal;
 use crate::domain::secret::Secret;
@@ -149,14 +150,12 @@ async fn shown(parts: &Parts, registry: &Registry) -> Result<Shown, Problem> {
     if registry.0.gateway_tokens.contains(token) {
         return Ok(Shown::Gateway);
     }
-    match registry.verify(token) {
-        Some(principal) => Ok(Shown::User(User {
-            principal,
-            session: None,
-            edge,
-        })),
-        None => Err(bad_token()),
-    }
+    let principal = registry.verify(token).await.map_err(refused)?;
+    Ok(Shown::User(User {
+        principal,
+        session: None,
+        edge,
+    }))
 }
 
 fn nothing_shown() -> Problem {
@@ -195,10 +194,10 @@ impl FromRequestParts<Registry> for Gateway {
             Some(token) if registry.0.gateway_tokens.contains(token) => {
                 Ok(Self(Secret::new(token.to_owned())))
             }
-            Some(token) if registry.verify(token).is_some() => {
-                Err(Problem::forbidden("only a gateway's token opens this"))
-            }
-            Some(_) => Err(bad_token()),
+            Some(token) => match registry.verify(token).await {
+                Ok(_) => Err(Problem::forbidden("only a gateway's token opens this")),
+                Err(rejection) => Err(refused(rejection)),
+            },
         }
     }
 }
@@ -276,6 +275,18 @@ fn shown_token(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
         }
     }
     Ok(None)
+}
+
+/// A token that cannot be judged may be good: who shows it may come back.
+fn refused(rejection: Rejection) -> Problem {
+    match rejection {
+        Rejection::NoKeys(_) => Problem::later(
+            StatusCode::SERVICE_UNAVAILABLE,
+            2,
+            "the identity provider's keys are not known yet; try again",
+        ),
+        _ => bad_token(),
+    }
 }
 
 /// One answer for all that is wrong with a token.

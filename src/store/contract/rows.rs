@@ -6,8 +6,9 @@ use crate::domain::ids::TokenId;
 use crate::domain::policy::{Policy, Rules, ScopeRules};
 use crate::domain::secret::Secret;
 use crate::store::{
-    AuditEntry, Bump, Ends, Error, ImportedFile, Owner, Store, StoredPolicy, StoredServer,
-    StoredServiceAccount, StoredSession, StoredToken, StoredUser,
+    AuditEntry, Bump, Ends, Error, ImportedFile, Owner, Store, StoredIdentity, StoredIssuer,
+    StoredLogout, StoredPolicy, StoredServer, StoredServiceAccount, StoredSession, StoredToken,
+    StoredUser,
 };
 
 super::on_each_database!(
@@ -26,6 +27,9 @@ super::on_each_database!(
     a_file_is_noted_once_with_its_last_content,
     users_are_added_replaced_and_removed,
     the_policy_is_replaced_only_from_the_version_that_was_read,
+    an_issuer_is_kept_as_it_was_last_seen,
+    sessions_of_a_provider_end_by_their_name_there_or_by_user,
+    logouts_and_what_is_used_once_are_remembered_while_they_matter,
     the_audit_lists_the_newest_first,
     no_secret_is_stored_in_the_clear,
 );
@@ -484,4 +488,143 @@ async fn no_secret_is_stored_in_the_clear(fixture: &Fixture) {
     assert!(holds(b"Says the time"), "looked at the wrong bytes");
     assert!(!holds(UPSTREAM_SECRET.as_bytes()));
     assert!(!holds(&key));
+}
+
+async fn an_issuer_is_kept_as_it_was_last_seen(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let mut issuer = StoredIssuer {
+        issuer: "https://idp".into(),
+        keys_url: Some("https://idp/keys".into()),
+        keys: Vec::new(),
+        fetched_at: NOW,
+    };
+    let mut transaction = store.begin().await.unwrap();
+    assert_eq!(
+        transaction.oidc().issuer("https://idp").await.unwrap(),
+        None
+    );
+    transaction.oidc().keep_issuer(&issuer).await.unwrap();
+    let text = r#"[{"kid":"a","kty":"OKP","crv":"Ed25519","x":"AA"}]"#;
+    issuer.keys = serde_json::from_str(text).unwrap();
+    issuer.keys_url = None;
+    transaction.oidc().keep_issuer(&issuer).await.unwrap();
+    transaction.commit(Bump::Yes).await.unwrap();
+    let found = store
+        .read()
+        .await
+        .unwrap()
+        .oidc()
+        .issuer("https://idp")
+        .await;
+    assert_eq!(found.unwrap(), Some(issuer));
+}
+
+async fn sessions_of_a_provider_end_by_their_name_there_or_by_user(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let mut transaction = store.begin().await.unwrap();
+    let identity = |number: u8, subject: &str, sid: Option<&str>| StoredIdentity {
+        id_hash: [number; 32],
+        issuer: "https://idp".into(),
+        subject: subject.into(),
+        sid: sid.map(str::to_owned),
+        username: "Ann".into(),
+        groups: vec!["g".into()],
+        id_token: Secret::new(UPSTREAM_SECRET.to_owned()),
+    };
+    let all = [
+        identity(1, "ann", Some("a")),
+        identity(2, "ann", Some("b")),
+        identity(3, "ann", None),
+        identity(4, "bob", Some("c")),
+    ];
+    for one in &all {
+        let session = StoredSession {
+            id_hash: one.id_hash,
+            username: one.username.clone(),
+            provider: "oidc".into(),
+            created_at: NOW,
+            seen_at: NOW,
+        };
+        transaction.sessions().insert(&session).await.unwrap();
+        transaction.oidc().insert_session(one).await.unwrap();
+    }
+    let oidc = transaction.oidc();
+    assert_eq!(oidc.session(&[1; 32]).await.unwrap().as_ref(), all.first());
+    assert_eq!(oidc.session(&[9; 32]).await.unwrap(), None);
+    let elsewhere = oidc
+        .end_sessions("https://other", Some("ann"), Some("a"))
+        .await;
+    assert_eq!(elsewhere.unwrap(), Vec::<[u8; 32]>::new());
+    let none = oidc.end_sessions("https://idp", None, None).await;
+    assert_eq!(none.unwrap(), Vec::<[u8; 32]>::new());
+    let named = oidc
+        .end_sessions("https://idp", Some("ann"), Some("b"))
+        .await;
+    assert_eq!(named.unwrap(), [[2; 32]]);
+    let mut of_user = oidc
+        .end_sessions("https://idp", Some("ann"), None)
+        .await
+        .unwrap();
+    of_user.sort_unstable();
+    assert_eq!(of_user, [[1; 32], [3; 32]]);
+    for (number, left) in [(1, false), (2, false), (3, false), (4, true)] {
+        let id_hash = [number; 32];
+        assert_eq!(
+            transaction
+                .sessions()
+                .find(&id_hash)
+                .await
+                .unwrap()
+                .is_some(),
+            left
+        );
+        assert_eq!(
+            transaction
+                .oidc()
+                .session(&id_hash)
+                .await
+                .unwrap()
+                .is_some(),
+            left
+        );
+    }
+    transaction.sessions().remove(&[4; 32]).await.unwrap();
+    transaction.oidc().purge(NOW).await.unwrap();
+    assert_eq!(transaction.oidc().session(&[4; 32]).await.unwrap(), None);
+}
+
+async fn logouts_and_what_is_used_once_are_remembered_while_they_matter(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let mut transaction = store.begin().await.unwrap();
+    let oidc = transaction.oidc();
+    let logout = |name: &str, at: i64| StoredLogout {
+        name: name.into(),
+        at: NOW.plus_seconds(at),
+        ends_at: NOW.plus_seconds(at + 100),
+    };
+    for one in [
+        logout("a", 0),
+        logout("b", 5),
+        logout("a", 9),
+        logout("a", 3),
+    ] {
+        oidc.log_out(&one).await.unwrap();
+    }
+    assert_eq!(
+        oidc.logouts(NOW).await.unwrap(),
+        [logout("a", 9), logout("b", 5)]
+    );
+    let later = NOW.plus_seconds(105);
+    assert_eq!(oidc.logouts(later).await.unwrap(), [logout("a", 9)]);
+    assert!(oidc.use_once(&[1; 32], later).await.unwrap());
+    assert!(!oidc.use_once(&[1; 32], later).await.unwrap());
+    assert!(
+        oidc.use_once(&[2; 32], NOW.plus_seconds(200))
+            .await
+            .unwrap()
+    );
+    oidc.purge(later).await.unwrap();
+    assert_eq!(oidc.logouts(NOW).await.unwrap(), [logout("a", 9)]);
+    assert!(oidc.use_once(&[1; 32], later).await.unwrap());
+    assert!(!oidc.use_once(&[2; 32], later).await.unwrap());
 }

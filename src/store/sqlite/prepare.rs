@@ -195,6 +195,7 @@ pub(super) fn migrations() -> Vec<Migration> {
         ("initial", include_str!("migrations/0001_initial.sql")),
         ("accounts", include_str!("migrations/0002_accounts.sql")),
         ("policy", include_str!("migrations/0003_policy.sql")),
+        ("oidc", include_str!("migrations/0004_oidc.sql")),
     ])
 }
 

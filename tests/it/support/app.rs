@@ -9,7 +9,9 @@ use axum::http::Method;
 use mcp::catalog::{Publisher, Snapshot, SnapshotSink};
 use mcp::config::store::StoreConfig;
 use mcp::config::types::{Bind, ByteSize, Period};
-use mcp::config::{AuthConfig, CatalogConfig, HttpConfig, NetworkConfig, RegistryConfig};
+use mcp::config::{
+    AuthConfig, CatalogConfig, HttpConfig, NetworkConfig, OidcConfig, RegistryConfig,
+};
 use mcp::domain::secret::Secret;
 use mcp::domain::time::{Clock, Timestamp};
 use mcp::registry::{OpenError, Parts, Registry, Settings, api};
@@ -30,6 +32,7 @@ pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
 pub(crate) struct TestApp {
     pub(crate) folder: Arc<TempDir>,
     pub(crate) router: Router,
+    pub(crate) registry: Registry,
     pub(crate) clock: Clock,
     pub(crate) applied: Arc<Applied>,
     pub(crate) stop: CancellationToken,
@@ -278,6 +281,7 @@ impl Builder {
         let panics = Router::new().route("/ui/panic", axum::routing::get(panics));
         Ok(TestApp {
             router: api::router(&registry, panics),
+            registry,
             folder: self.folder,
             clock: self.clock,
             applied,
@@ -328,6 +332,7 @@ fn settings(folder: &Path) -> Settings {
             bind: Bind::at(([127, 0, 0, 1], 0).into()),
             external_cache_ttl: seconds(30),
         },
+        oidc: no_provider(),
         network: NetworkConfig {
             registry_ca_file: None,
             extra_ca_file: None,
@@ -344,5 +349,25 @@ fn settings(folder: &Path) -> Settings {
             heartbeat: seconds(5),
             coalesce: Period::new(Duration::from_millis(20)),
         },
+    }
+}
+
+/// No identity provider; how one is set up otherwise.
+pub(crate) fn no_provider() -> OidcConfig {
+    OidcConfig {
+        issuer: None,
+        internal_url: None,
+        client_id: Some("web".to_owned()),
+        client_secret: Some(Secret::new("s3cret of the client".to_owned())),
+        audience: Vec::new(),
+        clients: Vec::new(),
+        groups_claim: "groups".to_owned(),
+        jwks_file: None,
+        allow_http: false,
+        provider: "oidc".to_owned(),
+        display_name: None,
+        scopes: "openid profile email".to_owned(),
+        refresh: Period::new(Duration::from_mins(5)),
+        max_token_life: Period::new(Duration::from_hours(48)),
     }
 }

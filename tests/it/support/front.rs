@@ -15,6 +15,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
+use mcp::auth::oidc::refresh::KeySource;
 use mcp::auth::verify::Verifier;
 use mcp::catalog::snapshot::Access;
 use mcp::catalog::{SessionKey, Snapshot, SnapshotSink};
@@ -64,6 +65,8 @@ pub(crate) struct Setup {
     pub(crate) https_port: Option<u16>,
     /// Proxies in front that are believed.
     pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Where keys of identity providers are fetched from on demand.
+    pub(crate) key_source: Option<Arc<dyn KeySource>>,
     /// The gateway's URL as its clients know it.
     pub(crate) public_url: Option<&'static str>,
 }
@@ -101,6 +104,7 @@ impl Default for Setup {
             control_plane: ControlPlane::Local(LocalPeer::new(|| tokio::io::duplex(1).0)),
             https_port: None,
             trusted_proxies: Vec::new(),
+            key_source: None,
             public_url: None,
         }
     }
@@ -280,6 +284,7 @@ fn parts(setup: Setup, clock: Clock) -> Parts {
         https_port: setup.https_port,
         is_public: false,
         verifier: Verifier::new(clock.clone(), Duration::from_mins(5), 64),
+        key_source: setup.key_source,
         control_plane: setup.control_plane,
         gateway_token: Some(Secret::new(GATEWAY_TOKEN.to_owned())),
         roots: Roots::built_in(),

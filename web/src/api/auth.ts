@@ -18,9 +18,14 @@ export async function login(username: string, password: string): Promise<void> {
   await request("/api/auth/login", { method: "POST", json: { username, password } });
 }
 
-export async function logout(): Promise<void> {
-  await request("/api/auth/logout", { method: "POST", json: {} });
+/** Ends the session; the address to go to where the identity provider must hear of it too. */
+export async function logout(): Promise<string | null> {
+  const { data } = await request<{ logout_url?: string } | undefined>("/api/auth/logout", {
+    method: "POST",
+    json: {},
+  });
   rememberCsrfToken(null);
+  return data?.logout_url ?? null;
 }
 
 export async function fetchProviders(signal?: AbortSignal): Promise<Providers> {
@@ -31,5 +36,6 @@ export async function fetchConfig(signal?: AbortSignal): Promise<PublicConfig> {
   return (await request<PublicConfig>("/api/config", signal ? { signal } : {})).data;
 }
 
-/** Where the browser goes to sign in with an identity provider. */
-export const providerLoginUrl = (name: string): string => `/api/auth/auth/${encodeURIComponent(name)}`;
+/** Where the browser goes to sign in with an identity provider, and where it comes back to. */
+export const providerLoginUrl = (name: string, target = "/"): string =>
+  `/oauth2/login/${encodeURIComponent(name)}?redirect_uri=${encodeURIComponent(`/ui${target}`)}`;

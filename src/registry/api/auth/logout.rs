@@ -4,11 +4,21 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{HeaderValue, SET_COOKIE};
 use axum::response::{IntoResponse, Redirect, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::super::Registry;
 use super::super::caller::{Anybody, cookie_name, proves_own_page, session_of};
+use super::super::reply;
 use crate::http::body::{FORM, has_type};
 use crate::http::{Edge, Problem};
+
+/// Where the browser goes next.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LoggedOut {
+    /// Logs out at the identity provider and comes back.
+    logout_url: String,
+}
 
 /// Ends the session, here and everywhere.
 #[utoipa::path(
@@ -18,8 +28,9 @@ use crate::http::{Edge, Problem};
     tag = "auth",
     security(()),
     responses(
+        (status = 200, description = "logged out here; log out at the identity provider too", body = LoggedOut),
         (status = 204, description = "logged out"),
-        (status = 303, description = "a form: to the login page"),
+        (status = 303, description = "a form: to the login page, or to the identity provider"),
         (status = 403, description = "the request does not come from our page", body = Problem),
     ),
 )]
@@ -30,18 +41,20 @@ pub(in super::super) async fn logout(
     request: Request,
 ) -> Result<Response, Problem> {
     let headers = request.headers();
+    let mut elsewhere = None;
     if let Some(session) = session_of(headers, &edge, &registry).await? {
         if !proves_own_page(request.method(), headers, &edge, &session) {
             return Err(Problem::forbidden(
                 "send the X-CSRF-Token of GET /api/auth/me",
             ));
         }
+        elsewhere = registry.logout_at_provider(&edge, &session).await?;
         registry.end_session(&session.id_hash).await?;
     }
-    let mut response = if has_type(headers, &[FORM]) {
-        Redirect::to("/login").into_response()
-    } else {
-        StatusCode::NO_CONTENT.into_response()
+    let mut response = match (has_type(headers, &[FORM]), elsewhere) {
+        (true, elsewhere) => Redirect::to(elsewhere.as_deref().unwrap_or("/login")).into_response(),
+        (false, Some(logout_url)) => reply::json(StatusCode::OK, &LoggedOut { logout_url }),
+        (false, None) => StatusCode::NO_CONTENT.into_response(),
     };
     let secure = if edge.https { "; Secure" } else { "" };
     let cookie = format!(

@@ -20,9 +20,10 @@ use crate::http::Problem;
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Me {
     username: String,
-    /// `local`, or `token`.
+    /// `local` or `oauth2` with a session, else the kind of the token.
     auth_method: &'static str,
-    provider: &'static str,
+    /// Who vouches for the caller: `local`, or an identity provider.
+    provider: String,
     scopes: Vec<String>,
     groups: Vec<String>,
     /// For some servers, at least.
@@ -44,11 +45,18 @@ impl Me {
         let is_admin = policy.is_admin(principal);
         Self {
             username: principal.username.to_string(),
-            auth_method: match principal.method {
-                AuthMethod::Session => "local",
-                other => other.as_str(),
+            auth_method: match (principal.method, session) {
+                (AuthMethod::Session, Some(session)) if session.provider != "local" => "oauth2",
+                (AuthMethod::Session, _) => "local",
+                (other, _) => other.as_str(),
             },
-            provider: "local",
+            provider: match (principal.method, session) {
+                (_, Some(session)) => session.provider.clone(),
+                (AuthMethod::Oidc | AuthMethod::Keycloak, None) => {
+                    principal.method.as_str().to_owned()
+                }
+                _ => "local".to_owned(),
+            },
             scopes: policy
                 .scopes_of(principal)
                 .iter()

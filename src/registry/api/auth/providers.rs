@@ -1,10 +1,12 @@
 //! `GET /api/auth/providers`
 
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::super::super::Registry;
 use super::super::caller::Anybody;
 use super::super::reply;
 
@@ -33,11 +35,16 @@ pub(super) struct Provider {
     security(()),
     responses((status = 200, description = "the ways", body = Providers)),
 )]
-pub(in super::super) async fn providers(_: Anybody) -> Response {
+pub(in super::super) async fn providers(State(registry): State<Registry>, _: Anybody) -> Response {
+    let provider = registry.provider().filter(|provider| provider.can_log_in());
+    let providers = provider.map(|provider| Provider {
+        name: provider.name().to_owned(),
+        display_name: provider.display_name(),
+    });
     reply::json(
         StatusCode::OK,
         &Providers {
-            providers: Vec::new(),
+            providers: providers.into_iter().collect(),
             local: true,
         },
     )

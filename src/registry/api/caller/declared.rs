@@ -135,15 +135,23 @@ const fn first<const N: usize>(all: [Option<Declared>; N]) -> Option<Declared> {
 
 macro_rules! handlers {
     ($(($($argument:ident),*)),* $(,)?) => {$(
-        impl<F, R, $($argument: Argument),*> Handler<($($argument,)*)> for F
+        impl<Function, R, $($argument: Argument),*> Handler<($($argument,)*)> for Function
         where
-            F: Fn($($argument),*) -> R,
+            Function: Fn($($argument),*) -> R,
         {
             const DECLARED: Option<Declared> = first([$($argument::DECLARED),*]);
         }
     )*};
 }
-handlers!((), (A), (A, B), (A, B, C), (A, B, C, D), (A, B, C, D, E));
+handlers!(
+    (),
+    (A),
+    (A, B),
+    (A, B, C),
+    (A, B, C, D),
+    (A, B, C, D, E),
+    (A, B, C, D, E, F)
+);
 
 /// Where an operation's policy stands in the description.
 const EXTENSION: &str = "x-mcp-policy";

@@ -70,6 +70,7 @@ async fn serve(mut socket: WebSocket, registry: &Registry, user: &User) {
     let mut views = registry.0.view.subscribe();
     let mut sent: Option<Statuses> = None;
     let mut check = interval(CHECK);
+    let opened_at = registry.0.clock.now();
     loop {
         let now = statuses(&views.borrow_and_update().clone(), user);
         let news = sent
@@ -91,7 +92,7 @@ async fn serve(mut socket: WebSocket, registry: &Registry, user: &User) {
                 // A client has nothing to say; one that talks all the time is slowed down.
                 Some(Ok(_)) => { sleep(COALESCE).await; None }
             },
-            _ = check.tick() => (!registry.still_counts(user.session.as_ref(), &user.principal).await)
+            _ = check.tick() => (!registry.still_counts(user.session.as_ref(), &user.principal, opened_at).await)
                 .then_some("log in again"),
         };
         if let Some(reason) = goodbye {

@@ -27,8 +27,12 @@ export function UserMenu() {
   const toast = useToast();
   const signOut = useMutation({
     mutationFn: logout,
-    // The layout takes it from here; what was loaded is dropped at the next login.
-    onSuccess: () => client.setQueryData(meQuery.queryKey, null),
+    onSuccess: (elsewhere) => {
+      // The identity provider's own page says good-bye, and comes back to the login page.
+      if (elsewhere && /^https?:/.test(elsewhere)) window.location.assign(elsewhere);
+      // The layout takes it from here; what was loaded is dropped at the next login.
+      else client.setQueryData(meQuery.queryKey, null);
+    },
     onError: (error) => toast({ tone: "bad", title: "You could not be signed out", detail: describe(error) }),
   });
   const name = plainText(me?.username ?? "");

@@ -42,7 +42,7 @@ export function LoginPage() {
         <p className="mt-1.5 mb-7 text-[0.93rem] text-ink-3">Register, guard and reach MCP servers.</p>
         {error && (
           <Callout tone="bad" role="alert" className="mb-5">
-            You could not be signed in. Please try again.
+            {reasons[error] ?? "You could not be signed in. Please try again."}
           </Callout>
         )}
         {providers && providers.providers.length > 0 && (
@@ -51,7 +51,7 @@ export function LoginPage() {
               {providers.providers.map((provider) => (
                 <a
                   key={provider.name}
-                  href={providerLoginUrl(provider.name)}
+                  href={providerLoginUrl(provider.name, localTarget(next))}
                   className={cn(buttonStyle({ variant: "secondary" }), "h-10 w-full")}
                 >
                   <span className="truncate">
@@ -72,6 +72,16 @@ export function LoginPage() {
     </div>
   );
 }
+
+/** What a failed sign-in says, by the word in the address. */
+const reasons: Record<string, string> = {
+  credentials: "User name or password is wrong.",
+  limit: "Too many failed attempts. Please wait some minutes.",
+  unavailable: "The identity provider does not answer. Please try again in a moment.",
+  state: "The sign-in took too long or was started in another window. Please start again.",
+  denied: "The identity provider did not let you in.",
+  provider: "The identity provider's answer could not be used. An administrator finds the reason in the log.",
+};
 
 function PasswordForm() {
   const client = useQueryClient();

@@ -1,0 +1,160 @@
+//! Tokens of identity providers at the gateway: keys fetched on demand, tokens made for one server,
+//! and telling clients who gives tokens (RFC 9728).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Method, Response, StatusCode};
+use serde_json::json;
+
+use super::body::ResponseBody;
+use super::control;
+use super::pipeline::{Context, Exchange};
+use super::reason::Reason;
+use super::shared::Gateway;
+use super::table::Place;
+use crate::auth::verify::{self, Rejection};
+use crate::catalog::snapshot::Access;
+use crate::domain::principal::Principal;
+
+/// A token to be judged, and where it is used.
+#[derive(Debug)]
+pub struct Question<'r> {
+    /// The token.
+    pub token: String,
+    /// Our own address, where tokens may be made for it.
+    pub base: Option<String>,
+    /// The server's path.
+    pub path: &'r str,
+}
+
+/// Judges a token again that was refused in the first, quick look: it may be made for this server
+/// alone, or signed with a key that has to be fetched.
+///
+/// # Errors
+/// Why it does not count.
+pub async fn verify(
+    gateway: &Gateway,
+    access: &Access,
+    question: Question<'_>,
+    first: Rejection,
+) -> Result<Arc<Principal>, Reason> {
+    let place = question.base.as_deref().map(|base| verify::Place {
+        base,
+        path: question.path,
+    });
+    let look = || {
+        gateway
+            .verifier
+            .verify_at(&access.trust, &question.token, place)
+    };
+    let judged = match first {
+        Rejection::Audience => look(),
+        other => Err(other),
+    };
+    let judged = match (judged, &gateway.keys) {
+        (Err(rejection), Some(keys)) if rejection.wants_keys().is_some() => {
+            keys.retry(&access.trust, rejection, look).await
+        }
+        (judged, _) => judged,
+    };
+    judged.map_err(reason)
+}
+
+/// How a refusal is answered.
+pub fn reason(rejection: Rejection) -> Reason {
+    tracing::debug!(reason = rejection.reason(), "token refused");
+    match rejection {
+        Rejection::NoKeys(_) => Reason::IssuerUnavailable,
+        _ => Reason::Unauthenticated,
+    }
+}
+
+/// Our own address where nobody else could have it.
+pub fn own_base(context: &Context, exchange: &Exchange) -> Option<String> {
+    context
+        .gateway
+        .own_base(scheme(context, exchange), host(exchange))
+}
+
+/// Where it is written who gives tokens for the path that was asked for.
+pub fn metadata_url(context: &Context, exchange: &Exchange) -> String {
+    let base = context
+        .gateway
+        .base(scheme(context, exchange), host(exchange));
+    format!("{base}{METADATA}{}", exchange.path)
+}
+
+/// Whether a canonical path asks for that.
+pub fn is_metadata(path: &str) -> bool {
+    path.strip_prefix(METADATA)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Who gives tokens for a server; 404 where the server needs none, or nobody else gives any.
+///
+/// # Errors
+/// Why there is no such document.
+pub fn metadata(context: &Context, exchange: &Exchange) -> Result<Response<ResponseBody>, Reason> {
+    match *exchange.head.method() {
+        Method::GET | Method::HEAD => {}
+        Method::OPTIONS => return Ok(answer(StatusCode::NO_CONTENT, Bytes::new())),
+        _ => return Err(Reason::MethodNotAllowed),
+    }
+    let table = context.gateway.table().ok_or(Reason::Initializing)?;
+    let path = exchange.path.strip_prefix(METADATA).unwrap_or_default();
+    let (route, below) = table.find(path).ok_or(Reason::NotFound)?;
+    let served = route.route.passthrough
+        || !matches!(Place::of(below, exchange.head.query()), Place::Below(_));
+    let issuers = table.access().map(|access| &access.trust.issuers);
+    let issuers = issuers.filter(|all| !all.is_empty() && served && !route.route.public);
+    let names = issuers.ok_or(Reason::NotFound)?.iter();
+    let base = context
+        .gateway
+        .base(scheme(context, exchange), host(exchange));
+    let document = json!({
+        // Exactly the path that was asked for: clients compare it with what they called.
+        "resource": format!("{base}{path}"),
+        "authorization_servers": names.map(|issuer| &issuer.issuer).collect::<Vec<_>>(),
+        "bearer_methods_supported": ["header"],
+        "scopes_supported": ["openid"],
+        "resource_name": route.path().as_str(),
+    });
+    Ok(answer(StatusCode::OK, document.to_string().into()))
+}
+
+/// For pages of any origin, for minutes.
+fn answer(status: StatusCode, body: Bytes) -> Response<ResponseBody> {
+    let mut response = Response::new(if body.is_empty() {
+        ResponseBody::Empty
+    } else {
+        ResponseBody::full(body)
+    });
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, OPTIONS");
+    set(header::ACCESS_CONTROL_ALLOW_HEADERS, "mcp-protocol-version");
+    if status == StatusCode::OK {
+        set(header::CONTENT_TYPE, "application/json");
+        set(header::CACHE_CONTROL, "public, max-age=300");
+    }
+    response
+}
+
+/// Admission has seen that it is text.
+fn host(exchange: &Exchange) -> &str {
+    exchange.admitted.host.to_str().unwrap_or_default()
+}
+
+fn scheme(context: &Context, exchange: &Exchange) -> &'static str {
+    if control::is_secure(context, &context.connection, exchange) {
+        "https"
+    } else {
+        "http"
+    }
+}
+
+const METADATA: &str = "/.well-known/oauth-protected-resource";

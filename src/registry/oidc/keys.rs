@@ -1,0 +1,171 @@
+//! Following the provider: its description for logging in, its keys for every gateway.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use super::Provider;
+use crate::auth::oidc::{discovery, fetch, jwks};
+use crate::domain::issuer::IssuerKey;
+use crate::registry::{Error, Registry};
+use crate::store::{AuditEntry, Bump, StoredIssuer};
+
+/// Why the provider was not taken up this time.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Discovery(#[from] discovery::DiscoveryError),
+    #[error("cannot read the provider's keys at {url}: {source}")]
+    Keys {
+        url: url::Url,
+        #[source]
+        source: fetch::FetchError,
+    },
+    #[error("the provider's keys at {place} are not usable: {source}")]
+    KeySet {
+        place: String,
+        #[source]
+        source: jwks::JwksError,
+    },
+    #[error("cannot read the key set {} (OIDC_JWKS_FILE)", path.display())]
+    File {
+        path: std::path::PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("cannot keep the provider's keys")]
+    Store(#[from] Error),
+}
+
+impl Registry {
+    /// Looks at the provider again and again, until the stop token; soon after each failure. To be
+    /// restarted when it ends otherwise.
+    pub async fn follow_provider(self) {
+        let Some(provider) = &self.0.oidc else { return };
+        let mut failures = 0_u32;
+        loop {
+            let pause = match self.look_at(provider).await {
+                Ok(()) => {
+                    if failures > 0 {
+                        tracing::info!(
+                            issuer = provider.addresses.issuer(),
+                            "the identity provider is there again"
+                        );
+                    }
+                    failures = 0;
+                    provider.config.refresh.get()
+                }
+                Err(trouble) => {
+                    tracing::warn!(
+                        issuer = provider.addresses.issuer(),
+                        error = &trouble as &dyn std::error::Error,
+                        "the identity provider cannot be used now; what is known of it goes on"
+                    );
+                    failures = failures.saturating_add(1);
+                    backoff(failures)
+                }
+            };
+            tokio::select! {
+                () = self.0.stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Looks at the provider once; for tests and for the start.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub async fn refresh_provider(&self) -> Result<(), anyhow::Error> {
+        match &self.0.oidc {
+            Some(provider) => Ok(self.look_at(provider).await?),
+            None => Ok(()),
+        }
+    }
+
+    async fn look_at(&self, provider: &Provider) -> Result<(), Trouble> {
+        if let Some(path) = &provider.config.jwks_file {
+            let text = tokio::fs::read(path).await;
+            let text = text.map_err(|source| Trouble::File {
+                path: path.clone(),
+                source,
+            })?;
+            let keys = jwks::parse(&text).map_err(|source| Trouble::KeySet {
+                place: path.display().to_string(),
+                source,
+            })?;
+            self.keep_keys(provider, None, keys).await?;
+        }
+        let endpoints = discovery::discover(&provider.client, &provider.addresses).await?;
+        let url = endpoints.keys.clone();
+        *provider
+            .endpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(endpoints));
+        if provider.config.jwks_file.is_some() {
+            return Ok(());
+        }
+        let text = fetch::get(&provider.client, &url).await;
+        let text = text.map_err(|source| Trouble::Keys {
+            url: url.clone(),
+            source,
+        })?;
+        let keys = jwks::parse(&text).map_err(|source| Trouble::KeySet {
+            place: url.to_string(),
+            source,
+        })?;
+        Ok(self.keep_keys(provider, Some(&url), keys).await?)
+    }
+
+    /// Gateways of this process have the keys when this returns.
+    async fn keep_keys(
+        &self,
+        provider: &Provider,
+        url: Option<&url::Url>,
+        keys: Vec<IssuerKey>,
+    ) -> Result<(), Error> {
+        let name = provider.addresses.issuer();
+        let url = url.map(ToString::to_string);
+        let known = |registry: &Self| {
+            let issuers = &registry.view().access.trust.issuers;
+            issuers.iter().any(|issuer| {
+                issuer.issuer == name && issuer.keys == keys && issuer.keys_url == url
+            })
+        };
+        if known(self) {
+            return Ok(());
+        }
+        let _writing = self.0.writing.lock().await;
+        if known(self) {
+            return Ok(());
+        }
+        let now = self.0.clock.now();
+        let mut transaction = self.0.store.begin().await?;
+        let stored = StoredIssuer {
+            issuer: name.to_owned(),
+            keys_url: url.clone(),
+            keys: keys.clone(),
+            fetched_at: now,
+        };
+        transaction.oidc().keep_issuer(&stored).await?;
+        let entry = AuditEntry {
+            at: now,
+            actor: "registry".to_owned(),
+            action: "issuer.keys".to_owned(),
+            subject: name.to_owned(),
+            request_id: String::new(),
+        };
+        transaction.audit().append(&entry).await?;
+        transaction.commit(Bump::Yes).await?;
+        tracing::info!(
+            issuer = name,
+            keys = keys.len(),
+            "the identity provider's keys changed"
+        );
+        self.reload_locked().await
+    }
+}
+
+/// One second, doubled up to a minute.
+fn backoff(failures: u32) -> Duration {
+    Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(Duration::from_mins(1))
+}
