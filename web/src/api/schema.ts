@@ -430,6 +430,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/oauth2/backchannel-logout/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The identity provider says that somebody logged out there. */
+        post: operations["backchannel_logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth2/callback/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Takes the browser back from the identity provider, with a new session. */
+        get: operations["provider_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth2/login/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sends the browser to the identity provider. */
+        get: operations["provider_login"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth2/logout/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ends the session here and sends the browser to log out at the identity provider.
+         * @description Only from our own pages, or typed by the user: another site is sent to the login page and ends
+         *     nothing.
+         */
+        get: operations["provider_logout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -552,6 +624,11 @@ export interface components {
          * @enum {string}
          */
         HealthStatus: "unknown" | "healthy" | "unhealthy" | "disabled";
+        /** @description Where the browser goes next. */
+        LoggedOut: {
+            /** @description Logs out at the identity provider and comes back. */
+            logout_url: string;
+        };
         /** @description Name and password. */
         LoginRequest: {
             password: string;
@@ -559,7 +636,7 @@ export interface components {
         };
         /** @description Who the caller is and what they may do. */
         Me: {
-            /** @description `local`, or `token`. */
+            /** @description `local` or `oauth2` with a session, else the kind of the token. */
             auth_method: string;
             /** @description For some servers, at least. */
             can_modify_servers: boolean;
@@ -567,6 +644,7 @@ export interface components {
             csrf_token: string;
             groups: string[];
             is_admin: boolean;
+            /** @description Who vouches for the caller: `local`, or an identity provider. */
             provider: string;
             scopes: string[];
             /** @description Servers (paths without leading slash, or `all`) by what the caller may do with them. */
@@ -1068,6 +1146,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description logged out here; log out at the identity provider too */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoggedOut"];
+                };
+            };
             /** @description logged out */
             204: {
                 headers: {
@@ -1075,7 +1162,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description a form: to the login page */
+            /** @description a form: to the login page, or to the identity provider */
             303: {
                 headers: {
                     [name: string]: unknown;
@@ -2392,6 +2479,174 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    backchannel_logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description its name */
+                provider: string;
+            };
+            cookie?: never;
+        };
+        /** @description logout_token=… */
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description sessions and tokens are ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the token does not count */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no such provider */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description its keys are not known yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    provider_callback: {
+        parameters: {
+            query?: {
+                /** @description as sent to the provider */
+                state?: string;
+                /** @description to be changed into tokens */
+                code?: string;
+                /** @description the issuer */
+                iss?: string;
+                /** @description why there is no code */
+                error?: string;
+            };
+            header?: never;
+            path: {
+                /** @description its name */
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description to the UI with a session, or to the login page */
+            303: {
+                headers: {
+                    Location?: string;
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no such provider */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    provider_login: {
+        parameters: {
+            query?: {
+                /** @description where to go afterwards: a path of ours */
+                redirect_uri?: string;
+            };
+            header?: never;
+            path: {
+                /** @description its name, as in /api/auth/providers */
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description to the provider */
+            303: {
+                headers: {
+                    Location?: string;
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no such provider */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the provider has not answered yet */
+            503: {
+                headers: {
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    provider_logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description its name */
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description to the provider, or to the login page */
+            303: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no such provider */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
