@@ -446,8 +446,8 @@ describe("every page", () => {
 describe("access", () => {
   test("shows the policy, refuses a mistake and explains a refusal", () =>
     signedIn(async (page) => {
-      await page.getByRole("link", { name: "Access" }).click();
-      await page.getByRole("heading", { name: "Access" }).waitFor();
+      await page.getByRole("link", { name: "Access", exact: true }).click();
+      await page.getByRole("heading", { name: "Access", exact: true }).waitFor();
       await page.locator('[data-scope="mcp-registry-admin"]').getByText("Administers the registry").waitFor();
       await page.getByRole("button", { name: "Edit policy" }).click();
       const text = page.getByLabel("Policy");
@@ -465,6 +465,6 @@ describe("access", () => {
       await page.getByLabel("Server", { exact: true }).fill("/nothing-like-this");
       await page.getByLabel(/^Tool/).fill("write");
       await page.getByRole("button", { name: "Explain" }).click();
-      await page.getByText("Refused").waitFor();
+      await page.getByText("Refused", { exact: true }).waitFor();
     }));
 });
