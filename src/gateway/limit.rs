@@ -55,7 +55,7 @@ impl CallLimit {
         let calls = u64::try_from(calls).unwrap_or(u64::MAX).min(self.burst);
         let most = self.interval.saturating_mul(self.burst);
         let cost = self.interval.saturating_mul(calls);
-        let Some(shard) = self.shards.get((key % SHARDS as u64) as usize) else {
+        let Some(shard) = self.shards.get(usize::from(key.to_le_bytes()[0]) % SHARDS) else {
             return Ok(());
         };
         let mut full_at = shard.lock().unwrap_or_else(PoisonError::into_inner);

@@ -157,14 +157,14 @@ async fn an_event_that_cannot_be_read_or_held_breaks_the_stream_off() {
     let twice = TOOLS.replace("\"tools\":[", "\"tools\":[],\"tools\":[");
     let huge = TOOLS.replace("\"c\"", &format!("\"{}\"", "c".repeat(5 << 20)));
     for bad in [twice, huge] {
-        let seen = Arc::new(Notify::new());
-        let (sees, bad) = (Arc::clone(&seen), Arc::<str>::from(bad));
+        let gate = Arc::new(Notify::new());
+        let (read, bad) = (Arc::clone(&gate), Arc::<str>::from(bad));
         let upstream = Upstream::scripted(move |_, mut wire| {
-            let (sees, bad) = (Arc::clone(&sees), Arc::clone(&bad));
+            let (read, bad) = (Arc::clone(&read), Arc::clone(&bad));
             async move {
                 wire.send(EVENTS).await.ok()?;
                 wire.send(chunk(format!("data: {TOOLS}\n\n"))).await.ok()?;
-                sees.notified().await;
+                read.notified().await;
                 let rest = format!(": last\n\ndata: {bad}\n\ndata: {TOOLS}\n\n");
                 wire.send(chunk(rest)).await.ok()?;
                 wire.send("0\r\n\r\n").await.ok()?;
@@ -180,7 +180,7 @@ async fn an_event_that_cannot_be_read_or_held_breaks_the_stream_off() {
         assert_eq!(client.head().await.word(1), "200");
         let first = soon(client.wire.chunk()).await.unwrap().unwrap();
         assert_eq!(first, format!("data: {READERS}\n\n").as_bytes());
-        seen.notify_one();
+        gate.notify_one();
         let rest = String::from_utf8(soon(client.wire.rest()).await).unwrap();
         assert!(!rest.contains("write"), "{rest}");
         assert!(!rest.ends_with("0\r\n\r\n"), "it must not look complete");
@@ -234,6 +234,7 @@ async fn a_legacy_stream_is_cut_behind_its_endpoint_event() {
 
 /// What a reader must not get through, in every wrapping.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of one family of attacks")]
 async fn no_wrapping_gets_a_forbidden_call_past_the_policy() {
     let (upstream, front) = front(json(TOOLS)).await;
     let bearer = format!("Bearer {}", front.reader_token());
@@ -244,6 +245,7 @@ async fn no_wrapping_gets_a_forbidden_call_past_the_policy() {
         format!(r#"{{"jsonrpc":"2.0","id":7,"method":"{name}","params":{params}}}"#)
     };
     let write = call(r#"{"name":"write"}"#);
+    let rest = write.strip_prefix('{').unwrap();
     let bodies = [
         (write.clone(), 403),
         (call(r#"{"name":"\u0077rite"}"#), 403),
@@ -260,8 +262,8 @@ async fn no_wrapping_gets_a_forbidden_call_past_the_policy() {
         (call(r#"{"name":"read","name":"write"}"#), 400),
         (call(r#"{"name":"read","n\u0061me":"write"}"#), 400),
         (call(r#"{"name":"read","NAME":"write"}"#), 400),
-        (format!("{{\"method\":\"tools/list\",{}", &write[1..]), 400),
-        (format!("{{\"Method\":\"tools/list\",{}", &write[1..]), 400),
+        (format!("{{\"method\":\"tools/list\",{rest}"), 400),
+        (format!("{{\"Method\":\"tools/list\",{rest}"), 400),
         (format!("[{LIST},{write}]"), 403),
         (format!("[{write}]"), 403),
         (format!("[[{write}]]"), 400),

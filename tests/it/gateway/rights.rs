@@ -43,8 +43,8 @@ fn rules(scope: &[(&str, &[&str])]) -> Rules {
         }
     };
     let [methods, tools] = ["methods", "tools"].map(|part| {
-        let (_, names) = scope.iter().find(|(name, _)| *name == part).unwrap();
-        named(names)
+        let (_, given) = scope.iter().find(|(name, _)| *name == part).unwrap();
+        named(given)
     });
     let rule = ServerRule {
         servers: Names::All,
@@ -173,13 +173,13 @@ async fn everything_under_way_ends_when_the_token_or_the_right_does() {
             access.trust.keys[0].kid = "k2".to_owned();
         }),
         ("another issuer", 401, |access| {
-            access.trust.issuer = "other".into()
+            access.trust.issuer = "other".into();
         }),
         ("the scope is gone", 403, |access| {
-            access.policy = Policy::default()
+            access.policy = Policy::default();
         }),
         ("one tool less", 403, |access| {
-            allow(access, &["*"], &["a", "b"])
+            allow(access, &["*"], &["a", "b"]);
         }),
     ];
     for (case, status, change) in cases {
