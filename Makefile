@@ -19,12 +19,12 @@ run: ## build all and run it here: full mode with TLS and example servers; Ctrl-
 	$(not_yet)
 	@scripts/run.sh
 
-# not yet: test: containers (make test-deploy), load, soak and crash figures, MCP conformance suites, other gateways
+# not yet: test: containers (make test-deploy), load, soak and crash figures, other gateways
 test: ## format, lint, unit, integration, process, client and browser tests
 	$(not_yet)
 	@scripts/test.sh
 
-# not yet: test-full: MCP conformance suites, TLS testers, Keycloak, other gateways in front, load and crash figures at full length
+# not yet: test-full: TLS testers, Keycloak, other gateways in front, load and crash figures at full length
 test-full: ## make test, then h2spec and make test-deploy
 	$(not_yet)
 	@scripts/test.sh

@@ -109,7 +109,7 @@ reasons! {
     /// The registry is away.
     RegistryUnavailable = SERVICE_UNAVAILABLE, 5033, "registry_unavailable", "the registry cannot be reached; MCP traffic goes on";
     /// A token of an identity provider none of whose keys is known.
-    IssuerUnavailable = SERVICE_UNAVAILABLE, 5034, "issuer_unavailable", "the identity provider's keys are not known yet; try again";
+    IssuerUnavailable = SERVICE_UNAVAILABLE, 5035, "issuer_unavailable", "the identity provider's keys are not known yet; try again";
     /// Connecting took too long.
     UpstreamConnectTimeout = GATEWAY_TIMEOUT, 5040, "upstream_connect_timeout", "the server did not accept the connection in time";
     /// It came back to us.

@@ -173,8 +173,18 @@ proptest! {
         }
         match (passed(1 << 16, parts), passed(1 << 16, [came.as_bytes()])) {
             (Ok(parted), Ok(whole)) => {
-                prop_assert_eq!(&parted, &whole);
-                prop_assert!(came.starts_with(&parted), "{:?} {:?}", came, parted);
+                let mut parser = crate::protocol::sse::Parser::new(1 << 16);
+                parser.push(came.as_bytes());
+                let mut complete = 0;
+                while let Some(event) = parser.next_event().unwrap() {
+                    complete += event.raw().len();
+                }
+                // An end that is no whole event may go on or stay, as it came; a line feed behind a
+                // carriage return belongs to either side.
+                for passed in [parted, whole] {
+                    prop_assert!(came.starts_with(&passed), "{:?} {:?}", came, passed);
+                    prop_assert!(passed.len() + 1 >= complete, "{:?} {:?}", came, passed);
+                }
             }
             (parted, whole) => prop_assert_eq!(parted, whole),
         }
