@@ -1,4 +1,10 @@
 //! A request to a registered server: who, may they, what exactly, and on its way.
+//!
+//! Start reading at [`call`]; its phases lie in `authenticate` and `read`.
+
+mod authenticate;
+mod charge;
+mod read;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -6,15 +12,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use tokio::time::{Instant, timeout};
 
+use self::authenticate::authenticate;
+use self::charge::{charge, counted_as};
+use self::read::read_message;
 use super::body::{RequestBody, ResponseBody};
 use super::filter::{self, View};
-use super::foreign;
-use super::head::RequestHead;
 use super::legacy;
-use super::message;
 use super::pipeline::{self, Context, Exchange, Passing};
 use super::prepare::ServerRequest;
 use super::reason::Reason;
@@ -28,8 +34,6 @@ use crate::catalog::snapshot::Access;
 use crate::domain::policy::Action;
 use crate::domain::principal::Principal;
 use crate::http::leftover::ClientBody;
-use crate::protocol::envelope::{Envelope, Kind, Message};
-use crate::protocol::headers::{self, HeaderCheck, Single};
 
 /// What an endpoint takes; nothing says so for what lies below a `passthrough` server.
 pub const fn methods(place: Place<'_>) -> &'static str {
@@ -194,39 +198,6 @@ async fn attempt(
     Ok((answer, call, stream))
 }
 
-/// Takes calls from the caller's share of a server, where there is a limit.
-fn charge(
-    context: &Context,
-    exchange: &mut Exchange,
-    route: &CompiledRoute,
-    caller: Option<&Principal>,
-    calls: usize,
-) -> Result<(), Reason> {
-    let gateway = &context.gateway;
-    let Some(limit) = gateway.call_limit.as_ref().filter(|_| calls > 0) else {
-        return Ok(());
-    };
-    let caller = counted_as(context, exchange, caller);
-    let now = gateway.began.elapsed();
-    limit
-        .take(&caller, route.path().as_str(), calls, now)
-        .map_err(|wait| {
-            exchange.reply.retry_after = wait.as_secs() + 1;
-            Reason::TooManyCalls
-        })
-}
-
-/// Whom a call counts for: the caller, or at a public server the address that it comes from.
-fn counted_as(context: &Context, exchange: &Exchange, caller: Option<&Principal>) -> Vec<u8> {
-    match caller {
-        Some(caller) => caller.subject.as_bytes().to_vec(),
-        None => {
-            let address = pipeline::forwarded(context, exchange).client;
-            [b"@", address.as_bytes()].concat()
-        }
-    }
-}
-
 /// Waits for what becomes of a call: one that takes longer than a moment is given up when the right
 /// to it ends.
 async fn watched<T>(
@@ -360,144 +331,6 @@ fn check_method(
     }
     exchange.reply.allow = Some(allowed);
     Err(Reason::MethodNotAllowed)
-}
-
-/// Phase four: who is calling. Cookies are never a credential here.
-async fn authenticate(
-    context: &Context,
-    exchange: &mut Exchange,
-    route: &CompiledRoute,
-    access: &Access,
-) -> Result<Call, Reason> {
-    if route.route.public {
-        return Ok(Call::default());
-    }
-    let elsewhere = exchange.head.header("x-authorization").is_some();
-    let field = if elsewhere {
-        "x-authorization"
-    } else {
-        "authorization"
-    };
-    let shown = exchange.head.header_str(field);
-    let token = shown.and_then(bearer);
-    exchange.reply.token_shown = shown.is_some();
-    let verified = match token {
-        None => Err(Reason::Unauthenticated),
-        Some(token) => match context.gateway.verifier.verify(&access.trust, token) {
-            Ok(caller) => Ok(caller),
-            // What takes longer, and what comes of providers only.
-            Err(rejection) if !access.trust.issuers.is_empty() => {
-                let question = foreign::Question {
-                    token: token.to_owned(),
-                    base: foreign::own_base(context, exchange),
-                    path: route.path().as_str(),
-                };
-                Box::pin(foreign::verify(
-                    &context.gateway,
-                    access,
-                    question,
-                    rejection,
-                ))
-                .await
-            }
-            Err(rejection) => Err(foreign::reason(rejection)),
-        },
-    };
-    if verified.is_err() && !access.trust.issuers.is_empty() {
-        exchange.reply.resource_metadata = Some(foreign::metadata_url(context, exchange));
-    }
-    let caller = verified?;
-    if let Some(line) = &mut exchange.record.line {
-        line.caller = Some(Arc::clone(&caller));
-    }
-    Ok(Call {
-        caller: Some(caller),
-        own_token_elsewhere: elsewhere,
-        ..Call::default()
-    })
-}
-
-/// The token in `Bearer TOKEN` (RFC 6750 §2.1).
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
-}
-
-/// Phases five and six: hold and parse the message, check each part of it. Says how many more than
-/// one there are.
-async fn read_message(
-    gateway: &Gateway,
-    exchange: &mut Exchange,
-    route: &CompiledRoute,
-    access: &Access,
-    call: &mut Call,
-    body: ClientBody,
-    deadline: Instant,
-) -> Result<usize, Reason> {
-    message::check_media(&exchange.head)?;
-    let bytes = message::hold(
-        body,
-        gateway.limits.message_bytes.bytes(),
-        gateway.timeouts.body_idle.get(),
-        deadline,
-    )
-    .await?;
-    let envelope = Envelope::parse(&bytes).map_err(|error| {
-        tracing::debug!(reason = error.reason(), "message refused");
-        Reason::BadMessage
-    })?;
-    exchange.reply.rpc_id = envelope.id().map(|id| bytes.slice_ref(id.as_bytes()));
-    cross_check(&exchange.head, &envelope)?;
-    for message in envelope.messages() {
-        if !may(access, route, call.caller.as_deref(), action(message)) {
-            return Err(Reason::Forbidden);
-        }
-    }
-    if let Some(message) = envelope.messages().first() {
-        call.endless = message.method == "subscriptions/listen";
-        if call.caller.is_some() {
-            call.tool = tool_of(message);
-        }
-        if let Some(line) = &mut exchange.record.line {
-            line.rpc_method = Some(message.method.to_string());
-            line.rpc_target = message.target.as_ref().map(ToString::to_string);
-        }
-    }
-    let more = envelope.messages().len().saturating_sub(1);
-    call.message = Some(bytes);
-    Ok(more)
-}
-
-fn cross_check(head: &RequestHead, envelope: &Envelope<'_>) -> Result<(), Reason> {
-    let single = |name| Single::of(head.header_all(name).iter().map(HeaderValue::as_bytes));
-    let check = HeaderCheck {
-        version: single(headers::MCP_PROTOCOL_VERSION),
-        method: single(headers::MCP_METHOD),
-        name: single(headers::MCP_NAME),
-    };
-    check.compare(envelope).map_err(|mismatch| {
-        tracing::debug!(%mismatch, "message refused");
-        Reason::HeaderMismatch
-    })
-}
-
-fn action<'m>(message: &'m Message<'_>) -> Action<'m> {
-    match (message.kind, &*message.method, &message.target) {
-        (Kind::Response, _, _) => Action::Stream,
-        // Without a name there is no tool that could be allowed: only a full right covers it.
-        (_, "tools/call", None) => Action::Everything,
-        (_, "tools/call", Some(tool)) => Action::Tool(tool),
-        (_, method, _) => Action::Method(method),
-    }
-}
-
-fn tool_of(message: &Message<'_>) -> Option<String> {
-    match (&*message.method, &message.target) {
-        ("", _) => None,
-        ("tools/call", Some(tool)) => Some(tool.to_string()),
-        (method, _) => Some(method.to_owned()),
-    }
 }
 
 /// At a public server everybody may do everything.

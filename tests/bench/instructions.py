@@ -41,7 +41,8 @@ SETTINGS = {
     "_RJEM_MALLOC_CONF": "tcache_gc_incr_bytes:1073741824,dirty_decay_ms:-1,muzzy_decay_ms:-1",
 }
 CALLERS_OF, CALLERS = 6, 12
-TOLERANCE = 0.03
+# One machine repeats itself to 0.2 %; other processors take other ways through copying and the like.
+TOLERANCE = 0.10
 
 
 def main() -> int:

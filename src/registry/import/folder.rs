@@ -70,8 +70,12 @@ fn list(folder: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) {
             continue;
         };
         // Hidden ones hold what mounted volumes keep beside the files.
-        if name.starts_with('.') || names.len() >= MAX_FILES {
+        if name.starts_with('.') {
             continue;
+        }
+        if names.len() >= MAX_FILES {
+            tracing::warn!(folder = %folder.display(), limit = MAX_FILES, "there are more files of definitions than are imported; split the folder, or add the rest through the API");
+            return;
         }
         let path = entry.path();
         // Follows links: mounted files are links.

@@ -1,0 +1,72 @@
+//! Phase four: who is calling a server, and by which token.
+
+use std::sync::Arc;
+
+use super::super::foreign;
+use super::super::pipeline::{Context, Exchange};
+use super::super::reason::Reason;
+use super::super::table::CompiledRoute;
+use super::Call;
+use crate::catalog::snapshot::Access;
+
+/// Checks the token that was shown. Cookies are never a credential here.
+pub(super) async fn authenticate(
+    context: &Context,
+    exchange: &mut Exchange,
+    route: &CompiledRoute,
+    access: &Access,
+) -> Result<Call, Reason> {
+    if route.route.public {
+        return Ok(Call::default());
+    }
+    let elsewhere = exchange.head.header("x-authorization").is_some();
+    let field = if elsewhere {
+        "x-authorization"
+    } else {
+        "authorization"
+    };
+    let shown = exchange.head.header_str(field);
+    let token = shown.and_then(bearer);
+    exchange.reply.token_shown = shown.is_some();
+    let verified = match token {
+        None => Err(Reason::Unauthenticated),
+        Some(token) => match context.gateway.verifier.verify(&access.trust, token) {
+            Ok(caller) => Ok(caller),
+            // What takes longer, and what comes of providers only.
+            Err(rejection) if !access.trust.issuers.is_empty() => {
+                let question = foreign::Question {
+                    token: token.to_owned(),
+                    base: foreign::own_base(context, exchange),
+                    path: route.path().as_str(),
+                };
+                Box::pin(foreign::verify(
+                    &context.gateway,
+                    access,
+                    question,
+                    rejection,
+                ))
+                .await
+            }
+            Err(rejection) => Err(foreign::reason(rejection)),
+        },
+    };
+    if verified.is_err() && !access.trust.issuers.is_empty() {
+        exchange.reply.resource_metadata = Some(foreign::metadata_url(context, exchange));
+    }
+    let caller = verified?;
+    if let Some(line) = &mut exchange.record.line {
+        line.caller = Some(Arc::clone(&caller));
+    }
+    Ok(Call {
+        caller: Some(caller),
+        own_token_elsewhere: elsewhere,
+        ..Call::default()
+    })
+}
+
+/// The token in `Bearer TOKEN` (RFC 6750 §2.1).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}

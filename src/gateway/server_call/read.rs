@@ -1,0 +1,92 @@
+//! Phases five and six: the message of a call, and whether each part of it is allowed.
+
+use http::HeaderValue;
+use tokio::time::Instant;
+
+use super::super::head::RequestHead;
+use super::super::message;
+use super::super::pipeline::Exchange;
+use super::super::reason::Reason;
+use super::super::shared::Gateway;
+use super::super::table::CompiledRoute;
+use super::{Call, may};
+use crate::catalog::snapshot::Access;
+use crate::domain::policy::Action;
+use crate::http::leftover::ClientBody;
+use crate::protocol::envelope::{Envelope, Kind, Message};
+use crate::protocol::headers::{self, HeaderCheck, Single};
+
+/// Holds and parses the message, and checks each part of it. Says how many more than one there are.
+pub(super) async fn read_message(
+    gateway: &Gateway,
+    exchange: &mut Exchange,
+    route: &CompiledRoute,
+    access: &Access,
+    call: &mut Call,
+    body: ClientBody,
+    deadline: Instant,
+) -> Result<usize, Reason> {
+    message::check_media(&exchange.head)?;
+    let bytes = message::hold(
+        body,
+        gateway.limits.message_bytes.bytes(),
+        gateway.timeouts.body_idle.get(),
+        deadline,
+    )
+    .await?;
+    let envelope = Envelope::parse(&bytes).map_err(|error| {
+        tracing::debug!(reason = error.reason(), "message refused");
+        Reason::BadMessage
+    })?;
+    exchange.reply.rpc_id = envelope.id().map(|id| bytes.slice_ref(id.as_bytes()));
+    cross_check(&exchange.head, &envelope)?;
+    for message in envelope.messages() {
+        if !may(access, route, call.caller.as_deref(), action(message)) {
+            return Err(Reason::Forbidden);
+        }
+    }
+    if let Some(message) = envelope.messages().first() {
+        call.endless = message.method == "subscriptions/listen";
+        if call.caller.is_some() {
+            call.tool = tool_of(message);
+        }
+        if let Some(line) = &mut exchange.record.line {
+            line.rpc_method = Some(message.method.to_string());
+            line.rpc_target = message.target.as_ref().map(ToString::to_string);
+        }
+    }
+    let more = envelope.messages().len().saturating_sub(1);
+    call.message = Some(bytes);
+    Ok(more)
+}
+
+fn cross_check(head: &RequestHead, envelope: &Envelope<'_>) -> Result<(), Reason> {
+    let single = |name| Single::of(head.header_all(name).iter().map(HeaderValue::as_bytes));
+    let check = HeaderCheck {
+        version: single(headers::MCP_PROTOCOL_VERSION),
+        method: single(headers::MCP_METHOD),
+        name: single(headers::MCP_NAME),
+    };
+    check.compare(envelope).map_err(|mismatch| {
+        tracing::debug!(%mismatch, "message refused");
+        Reason::HeaderMismatch
+    })
+}
+
+fn action<'m>(message: &'m Message<'_>) -> Action<'m> {
+    match (message.kind, &*message.method, &message.target) {
+        (Kind::Response, _, _) => Action::Stream,
+        // Without a name there is no tool that could be allowed: only a full right covers it.
+        (_, "tools/call", None) => Action::Everything,
+        (_, "tools/call", Some(tool)) => Action::Tool(tool),
+        (_, method, _) => Action::Method(method),
+    }
+}
+
+fn tool_of(message: &Message<'_>) -> Option<String> {
+    match (&*message.method, &message.target) {
+        ("", _) => None,
+        ("tools/call", Some(tool)) => Some(tool.to_string()),
+        (method, _) => Some(method.to_owned()),
+    }
+}
