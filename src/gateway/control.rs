@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 
-use super::body::ResponseBody;
+use super::body::{ClientBody, ResponseBody};
 use super::head::RequestHead;
 use super::pipeline::{self, Context, Exchange, Passing};
 use super::prepare;
@@ -16,7 +16,6 @@ use super::streams::Stream;
 use super::upstream;
 use crate::domain::path::RESERVED_FIRST_SEGMENTS;
 use crate::http::connection::Connection;
-use crate::http::leftover::ClientBody;
 
 /// First segments that the registry answers. `ready`, `metrics` and what belongs to an identity
 /// provider are reserved too, but never passed on.

@@ -9,16 +9,15 @@ use std::time::Instant;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
-use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
 
 use super::account::{AccessLine, Record};
 use super::admit::Admitted;
-use super::body::{Relay, RequestBody, ResponseBody, SilenceTimer};
+use super::body::{ClientBody, Relay, RequestBody, ResponseBody, SilenceTimer};
 use super::control;
 use super::filter;
 use super::foreign;
 use super::head::RequestHead;
+use super::http1::OnUpgrade;
 use super::legacy;
 use super::prepare::{self, Forwarded};
 use super::reason::Reason;
@@ -32,7 +31,6 @@ use super::target;
 use super::tunnel;
 use super::upstream::{Answer, AnswerBody, Pool};
 use crate::http::connection::Connection;
-use crate::http::leftover::ClientBody;
 
 /// Everything a phase may reach: the gateway, this worker's connections, the client's connection.
 #[derive(Clone, Debug)]
@@ -65,7 +63,7 @@ pub struct Exchange {
 }
 
 /// Answers one request.
-pub async fn handle(context: Context, request: Request<Incoming>) -> Response<ResponseBody> {
+pub async fn handle(context: Context, request: Request<ClientBody>) -> Response<ResponseBody> {
     match begin(&context, request) {
         Next::Answered(response) => response,
         // Boxed: rare beside the calls, and large.
@@ -86,13 +84,10 @@ enum Next {
 }
 
 /// Phases one to three.
-fn begin(context: &Context, mut request: Request<Incoming>) -> Next {
+fn begin(context: &Context, mut request: Request<ClientBody>) -> Next {
     let gateway = &context.gateway;
-    let upgrade = request
-        .headers()
-        .contains_key(header::UPGRADE)
-        .then(|| hyper::upgrade::on(&mut request));
-    let (parts, body) = ClientBody::wrap(request, &context.connection).into_parts();
+    let upgrade = request.body_mut().take_upgrade();
+    let (parts, body) = request.into_parts();
     let head = RequestHead::from_parts(parts);
     let mut record = Box::new(Record {
         id: gateway.ids.next(),

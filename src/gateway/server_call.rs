@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 use self::authenticate::authenticate;
 use self::charge::{charge, counted_as};
 use self::read::read_message;
-use super::body::{RequestBody, ResponseBody};
+use super::body::{ClientBody, RequestBody, ResponseBody};
 use super::filter::{self, View};
 use super::legacy;
 use super::pipeline::{self, Context, Exchange, Passing};
@@ -33,7 +33,6 @@ use super::upstream;
 use crate::catalog::snapshot::Access;
 use crate::domain::policy::Action;
 use crate::domain::principal::Principal;
-use crate::http::leftover::ClientBody;
 
 /// What an endpoint takes; nothing says so for what lies below a `passthrough` server.
 pub const fn methods(place: Place<'_>) -> &'static str {

@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use futures_util::TryFutureExt as _;
 use http::header::{self, HeaderMap};
 use http::{HeaderValue, Method, Version};
-use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use super::account::Record;
 use super::head::RequestHead;
+use super::http1::OnUpgrade;
 use super::reason::Reason;
 use super::streams::StreamGuard;
 use crate::http::connection::Connection;
@@ -74,12 +75,13 @@ pub struct Patience {
 pub fn open(
     tunnels: &TaskTracker,
     client: OnUpgrade,
-    server: OnUpgrade,
+    server: hyper::upgrade::OnUpgrade,
     mut guard: Option<StreamGuard>,
     mut record: Box<Record>,
     patience: Patience,
 ) {
     tunnels.spawn(async move {
+        let server = server.map_err(std::io::Error::other);
         let ends = tokio::try_join!(client, server);
         let Ok((client, server)) = ends else { return };
         let connection = Arc::clone(record.busy.connection());
@@ -90,7 +92,7 @@ pub fn open(
             }
         };
         let to_client = AtomicU64::new(0);
-        let (client, server) = (TokioIo::new(client), TokioIo::new(server));
+        let server = TokioIo::new(server);
         tokio::select! {
             complete = carry::carry(client, server, &to_client) => record.complete = complete,
             () = closed => record.complete = true,
