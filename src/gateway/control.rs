@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use tokio::time::timeout;
 
 use super::body::{ClientBody, ResponseBody};
 use super::head::RequestHead;
@@ -116,7 +117,9 @@ pub async fn forward(
     };
     *request.uri_mut() = uri;
     let limit = gateway.timeouts.upstream_first_byte.get();
-    match upstream::send(&context.pool, &gateway.control_plane, request, limit).await {
+    let sending = upstream::send(&context.pool, &gateway.control_plane, request);
+    let sent = timeout(limit, sending).await;
+    match sent.unwrap_or(Err(Reason::UpstreamFirstByte)) {
         Ok(answer) => {
             let passing = Passing {
                 from: respond::From::Registry,
