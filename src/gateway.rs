@@ -10,6 +10,7 @@ pub mod account;
 pub mod admit;
 pub mod body;
 pub mod control;
+pub mod fields;
 pub mod filter;
 pub mod foreign;
 pub mod framing;

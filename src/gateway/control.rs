@@ -215,7 +215,7 @@ pub fn is_secure(context: &Context, connection: &Connection, exchange: &Exchange
         || (context.gateway.trusts(connection.peer())
             && exchange
                 .head
-                .header_str("x-forwarded-proto")
+                .header_str(prepare::FORWARDED_PROTO)
                 .is_some_and(|proto| proto == "https"))
 }
 

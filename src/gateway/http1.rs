@@ -24,7 +24,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, Version, header};
+use http::{Method, Response, StatusCode, Version, header};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -32,6 +32,7 @@ use self::body::{Received, Receiving};
 use self::head::Head;
 use self::out::{Asked, Coding, Out};
 use super::framing::Framing;
+use super::head::RequestHead;
 use super::scratch;
 
 pub use self::body::Body;
@@ -44,7 +45,7 @@ pub trait Answer {
     type Body: http_body::Body<Data = Bytes, Error: Display> + Unpin;
 
     /// Answers one request. An [`OnUpgrade`] of its body comes true behind a 101.
-    fn answer(&self, request: Request<Body>) -> Answering<Self::Body>;
+    fn answer(&self, head: RequestHead, body: Body) -> Answering<Self::Body>;
 }
 
 /// An answer that is being made.
@@ -175,10 +176,10 @@ where
             persistent,
             expects,
         } = head;
-        let asks = request.headers().contains_key(header::UPGRADE);
+        let asks = request.header(header::UPGRADE).is_some();
         let upgrade = asks.then(upgrade::pair);
         let asked = Asked {
-            head_only: request.method() == Method::HEAD,
+            head_only: *request.method() == Method::HEAD,
             is_11: request.version() == Version::HTTP_11,
             persistent,
         };
@@ -200,7 +201,7 @@ where
         };
         Exchange {
             receiving,
-            answer: Stage::Making(self.answers.answer(request.map(|()| body))),
+            answer: Stage::Making(self.answers.answer(request, body)),
             out: Out::default(),
             asked,
             upgrade,

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body::Body as _;
 
 use super::account::{AccessLine, Record};
@@ -63,8 +63,12 @@ pub struct Exchange {
 }
 
 /// Answers one request.
-pub async fn handle(context: Context, request: Request<ClientBody>) -> Response<ResponseBody> {
-    match begin(&context, request) {
+pub async fn handle(
+    context: Context,
+    head: RequestHead,
+    body: ClientBody,
+) -> Response<ResponseBody> {
+    match begin(&context, head, body) {
         Next::Answered(response) => response,
         // Boxed: rare beside the calls, and large.
         Next::ControlPlane(exchange, body) => {
@@ -84,11 +88,9 @@ enum Next {
 }
 
 /// Phases one to three.
-fn begin(context: &Context, mut request: Request<ClientBody>) -> Next {
+fn begin(context: &Context, head: RequestHead, mut body: ClientBody) -> Next {
     let gateway = &context.gateway;
-    let upgrade = request.body_mut().take_upgrade();
-    let (parts, body) = request.into_parts();
-    let head = RequestHead::from_parts(parts);
+    let upgrade = body.take_upgrade();
     let mut record = Box::new(Record {
         id: gateway.ids.next(),
         started: Instant::now(),

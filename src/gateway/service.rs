@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 
 use super::body::{ClientBody, ResponseBody};
+use super::head::RequestHead;
 use super::http1::{self, Answering, HeadLimits, Http1};
 use super::pipeline::{self, Context};
 use super::reason::Reason;
@@ -32,7 +33,8 @@ impl ClientService {
 
     fn answered(
         &self,
-        request: Request<ClientBody>,
+        head: RequestHead,
+        body: ClientBody,
     ) -> impl Future<Output = Response<ResponseBody>> + Send + use<> {
         let context = &self.context;
         let limit = context.gateway.limits.requests_per_connection;
@@ -41,7 +43,7 @@ impl ClientService {
         }
         let gateway = Arc::clone(&context.gateway);
         // Combinators: each `async` block around the answer would hold it twice.
-        caught(pipeline::handle(context.clone(), request))
+        caught(pipeline::handle(context.clone(), head, body))
             .map(move |answer| answer.unwrap_or_else(|_| unwound(&gateway)))
     }
 }
@@ -52,15 +54,17 @@ impl Service<Request<Incoming>> for ClientService {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        Box::pin(self.answered(request.map(ClientBody::Hyper)).map(Ok))
+        let (parts, body) = request.into_parts();
+        let head = RequestHead::from_parts(parts);
+        Box::pin(self.answered(head, ClientBody::Hyper(body)).map(Ok))
     }
 }
 
 impl http1::Answer for ClientService {
     type Body = ResponseBody;
 
-    fn answer(&self, request: Request<http1::Body>) -> Answering<ResponseBody> {
-        Box::pin(self.answered(request.map(ClientBody::Http1)))
+    fn answer(&self, head: RequestHead, body: http1::Body) -> Answering<ResponseBody> {
+        Box::pin(self.answered(head, ClientBody::Http1(body)))
     }
 }
 

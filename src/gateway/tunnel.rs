@@ -30,7 +30,7 @@ pub fn wanted(head: &RequestHead) -> Result<bool, Reason> {
     let Some(protocol) = head.header(header::UPGRADE) else {
         return Ok(false);
     };
-    if !names_token(head.headers(), "upgrade") {
+    if !names_upgrade(head.header_all(header::CONNECTION)) {
         return Ok(false);
     }
     if !protocol.as_bytes().eq_ignore_ascii_case(b"websocket") {
@@ -50,16 +50,15 @@ pub fn wanted(head: &RequestHead) -> Result<bool, Reason> {
 /// Whether a 101 is the one that was asked for.
 pub fn accepted(headers: &HeaderMap) -> bool {
     let websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
-    headers.get(header::UPGRADE).is_some_and(websocket) && names_token(headers, "upgrade")
+    headers.get(header::UPGRADE).is_some_and(websocket)
+        && names_upgrade(headers.get_all(header::CONNECTION).iter())
 }
 
-fn names_token(headers: &HeaderMap, token: &str) -> bool {
-    headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|name| name.trim().eq_ignore_ascii_case(token))
+fn names_upgrade<'h>(mut connection: impl Iterator<Item = &'h HeaderValue>) -> bool {
+    connection.any(|value| {
+        let mut names = value.as_bytes().split(|byte| *byte == b',');
+        names.any(|name| name.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+    })
 }
 
 /// How long a tunnel may stand still.

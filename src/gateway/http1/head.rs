@@ -5,11 +5,13 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Buf as _, Bytes};
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderName};
 use http::uri::Uri;
-use http::{HeaderValue, Method, Request, StatusCode, Version};
+use http::{HeaderValue, Method, StatusCode, Version};
 
+use crate::gateway::fields::FieldList;
 use crate::gateway::framing::{Framing, decimal};
+use crate::gateway::head::RequestHead;
 
 /// How much a head may be.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +25,7 @@ pub struct HeadLimits {
 /// The head of one request.
 #[derive(Debug)]
 pub(super) struct Head {
-    pub(super) request: Request<()>,
+    pub(super) request: RequestHead,
     pub(super) framing: Framing,
     /// The client sends another request behind this one.
     pub(super) persistent: bool,
@@ -71,7 +73,7 @@ pub(super) fn read(came: &mut Bytes, limits: HeadLimits) -> Result<Option<Head>,
     }
     let mut few = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; USUAL_FIELDS];
     let mut many = Vec::new();
-    let fields = if limits.fields <= USUAL_FIELDS {
+    let places = if limits.fields <= USUAL_FIELDS {
         few.get_mut(..limits.fields).unwrap_or_default()
     } else {
         many.resize_with(limits.fields, MaybeUninit::uninit);
@@ -79,7 +81,7 @@ pub(super) fn read(came: &mut Bytes, limits: HeadLimits) -> Result<Option<Head>,
     };
     let mut parsed = httparse::Request::new(&mut []);
     let parser = httparse::ParserConfig::default();
-    let length = match parser.parse_request_with_uninit_headers(&mut parsed, came, fields) {
+    let length = match parser.parse_request_with_uninit_headers(&mut parsed, came, places) {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) if came.len() > limits.bytes => {
             return Err(Refused::TooLarge);
@@ -98,36 +100,31 @@ pub(super) fn read(came: &mut Bytes, limits: HeadLimits) -> Result<Option<Head>,
         return Ok(None);
     };
     let is_11 = minor == 1;
-    let mut request = Request::new(());
-    *request.method_mut() = Method::from_bytes(method.as_bytes())
+    let method = Method::from_bytes(method.as_bytes())
         .map_err(|_| Refused::Syntax(httparse::Error::Token))?;
-    *request.uri_mut() =
+    let uri =
         Uri::from_maybe_shared(came.slice_ref(target.as_bytes())).map_err(|_| Refused::Target)?;
-    *request.version_mut() = if is_11 {
+    let version = if is_11 {
         Version::HTTP_11
     } else {
         Version::HTTP_10
     };
     let mut framing = FramingFields::default();
-    // One in reserve: a map that is three quarters full grows.
-    let mut headers = HeaderMap::with_capacity(parsed.headers.len() + 1);
+    let mut fields = FieldList::with_capacity(parsed.headers.len());
     for field in parsed.headers.iter() {
         let name = HeaderName::from_bytes(field.name.as_bytes())
             .map_err(|_| Refused::Syntax(httparse::Error::HeaderName))?;
         framing.note(&name, field.value)?;
         let value = HeaderValue::from_maybe_shared(came.slice_ref(field.value))
             .map_err(|_| Refused::Syntax(httparse::Error::HeaderValue))?;
-        headers
-            .try_append(name, value)
-            .map_err(|_| Refused::TooLarge)?;
+        fields.push(name, value);
     }
-    *request.headers_mut() = headers;
     came.advance(length);
     Ok(Some(Head {
         persistent: !framing.close && (is_11 || framing.keep_alive),
         expects: is_11 && framing.expects,
         framing: framing.decided(is_11)?,
-        request,
+        request: RequestHead::new(method, version, uri, fields),
     }))
 }
 
@@ -225,15 +222,18 @@ mod tests {
         let (head, rest) = complete(
             "POST /a?b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-Continue\r\n\r\nabc",
         );
-        assert_eq!(head.request.method(), Method::POST);
-        assert_eq!(head.request.uri().path_and_query().unwrap(), "/a?b");
-        assert_eq!(head.request.headers().get("host").unwrap(), "x");
+        assert_eq!(*head.request.method(), Method::POST);
+        assert_eq!(
+            (head.request.raw_path(), head.request.query()),
+            ("/a", Some("b"))
+        );
+        assert_eq!(head.request.header(header::HOST).unwrap(), "x");
         assert_eq!(head.framing, Framing::Length(3));
         assert!(head.persistent && head.expects);
         assert_eq!(rest, "abc");
         let (head, _) = complete("GET http://h/ HTTP/1.1\r\nTransfer-Encoding: CHUNKED\r\n\r\n");
         assert_eq!(head.framing, Framing::Chunked);
-        assert_eq!(head.request.uri().authority().unwrap(), "h");
+        assert_eq!(head.request.authority(), Some("h"));
     }
 
     #[test]

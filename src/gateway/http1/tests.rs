@@ -32,12 +32,12 @@ impl Drop for Late {
 impl Answer for Answers {
     type Body = Full<Bytes>;
 
-    fn answer(&self, mut request: Request<Body>) -> Answering<Full<Bytes>> {
+    fn answer(&self, head: RequestHead, mut body: Body) -> Answering<Full<Bytes>> {
         let this = self.clone();
         Box::pin(async move {
-            let path = request.uri().path().to_owned();
+            let path = head.raw_path().to_owned();
             match &*path {
-                "/echo" => match request.into_body().collect().await {
+                "/echo" => match body.collect().await {
                     Ok(body) => Response::new(Full::new(body.to_bytes())),
                     Err(error) => Response::new(Full::from(error.to_string())),
                 },
@@ -46,7 +46,7 @@ impl Answer for Answers {
                     std::future::pending().await
                 }
                 "/upgrade" => {
-                    *this.upgraded.lock().unwrap() = request.body_mut().take_upgrade();
+                    *this.upgraded.lock().unwrap() = body.take_upgrade();
                     let mut response = Response::new(Full::default());
                     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
                     response
