@@ -9,7 +9,7 @@
 //! needs is one value, replaced as a whole, with a number that only grows.
 
 pub mod disk;
-#[cfg(feature = "gateway")]
+#[cfg(any(feature = "registry", feature = "gateway"))]
 pub mod follow;
 pub mod publish;
 #[cfg(test)]
@@ -18,7 +18,7 @@ pub mod snapshot;
 pub mod wire;
 
 pub use disk::Disk;
-#[cfg(feature = "gateway")]
+#[cfg(any(feature = "registry", feature = "gateway"))]
 pub use follow::Follower;
 pub use publish::{Publisher, SnapshotSink};
 pub use snapshot::{Access, SessionKey, Snapshot};

@@ -2,6 +2,7 @@
 //! with.
 
 mod audit;
+mod gateways;
 mod imports;
 mod keys;
 mod oidc;
@@ -19,7 +20,7 @@ use sqlx::migrate::{Migration, MigrationType};
 use super::seal::{Place, SealError, Sealer};
 use super::sql::{Commits, Connection, Value};
 use super::{
-    AuditRepository, Bump, Error, ImportRepository, KeyRepository, OidcRepository,
+    AuditRepository, Bump, Error, GatewayRepository, ImportRepository, KeyRepository, OidcRepository,
     PolicyRepository, ServerRepository, ServiceAccountRepository, SessionRepository,
     TokenRepository, Transaction, UserRepository,
 };
@@ -106,6 +107,10 @@ impl<C: Connection> Transaction for Unit<C> {
     }
 
     fn service_accounts(&mut self) -> &mut dyn ServiceAccountRepository {
+        self
+    }
+
+    fn gateways(&mut self) -> &mut dyn GatewayRepository {
         self
     }
 
@@ -244,6 +249,7 @@ impl<C: Connection> Unit<C> {
         UserRepository::list(self).await?;
         PolicyRepository::find(self).await?;
         ServiceAccountRepository::list(self).await?;
+        GatewayRepository::list(self).await?;
         self.verify_keys().await?;
         Ok(Verdict::Sound(found))
     }
