@@ -24,7 +24,12 @@ mod tests {
     #[test]
     fn a_credential_is_no_api_key_and_an_api_key_no_credential() {
         let (credential, key) = (new([1; 8], [2; 32]), NewKey::new([1; 8], [2; 32]));
-        assert!(credential.text.expose().starts_with("mcpg_0101010101010101_0202"));
+        assert!(
+            credential
+                .text
+                .expose()
+                .starts_with("mcpg_0101010101010101_0202")
+        );
         assert_eq!(hash_of(credential.text.expose()), Some(credential.hash));
         assert_eq!(hash_of(key.text.expose()), None);
         assert_eq!(api_key::hash_of(credential.text.expose()), None);

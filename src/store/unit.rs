@@ -20,9 +20,9 @@ use sqlx::migrate::{Migration, MigrationType};
 use super::seal::{Place, SealError, Sealer};
 use super::sql::{Commits, Connection, Value};
 use super::{
-    AuditRepository, Bump, Error, GatewayRepository, ImportRepository, KeyRepository, OidcRepository,
-    PolicyRepository, ServerRepository, ServiceAccountRepository, SessionRepository,
-    TokenRepository, Transaction, UserRepository,
+    AuditRepository, Bump, Error, GatewayRepository, ImportRepository, KeyRepository,
+    OidcRepository, PolicyRepository, ServerRepository, ServiceAccountRepository,
+    SessionRepository, TokenRepository, Transaction, UserRepository,
 };
 use crate::domain::ids::{ClusterId, Revision};
 use crate::domain::time::Timestamp;

@@ -140,9 +140,13 @@ pub(super) enum Refusal {
     Path,
     #[error("no server has this path")]
     NoServer,
-    #[error("the body is larger than 32 KiB; only who may use everything of the server may send it")]
+    #[error(
+        "the body is larger than 32 KiB; only who may use everything of the server may send it"
+    )]
     TooLarge,
-    #[error("the body is no JSON-RPC message, can be read in two ways, or differs from its headers")]
+    #[error(
+        "the body is no JSON-RPC message, can be read in two ways, or differs from its headers"
+    )]
     Message,
     #[error("the body must be application/json and not compressed")]
     Media,
@@ -178,7 +182,9 @@ impl IntoResponse for Refusal {
         tracing::debug!(reason = self.reason(), "verdict: no");
         let text = self.to_string();
         let problem = match self {
-            Self::Unready | Self::NoKeys => Problem::later(StatusCode::SERVICE_UNAVAILABLE, 2, text),
+            Self::Unready | Self::NoKeys => {
+                Problem::later(StatusCode::SERVICE_UNAVAILABLE, 2, text)
+            }
             Self::Gateway | Self::Caller => Problem::unauthorized(text),
             Self::NoTarget | Self::Targets | Self::NoMethod | Self::Methods | Self::Repeated => {
                 Problem::bad_request(text)

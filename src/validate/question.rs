@@ -24,7 +24,9 @@ impl Question {
     /// Reads what is asked. Every source that is there must say the same.
     pub(super) fn read(uri: &Uri, method: &Method, headers: &HeaderMap) -> Result<Self, Refusal> {
         let suffix = suffix(uri);
-        let url = single(headers, ORIGINAL_URL)?.map(path_of_url).transpose()?;
+        let url = single(headers, ORIGINAL_URL)?
+            .map(path_of_url)
+            .transpose()?;
         let forwarded = single(headers, FORWARDED_URI)?;
         let mut sources = [suffix, url, forwarded].into_iter().flatten();
         let first = sources.next().ok_or(Refusal::NoTarget)?;

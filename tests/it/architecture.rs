@@ -42,7 +42,14 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
         (
             "validate",
             vec![
-                "domain", "protocol", "config", "telemetry", "net", "auth", "catalog", "http",
+                "domain",
+                "protocol",
+                "config",
+                "telemetry",
+                "net",
+                "auth",
+                "catalog",
+                "http",
             ],
         ),
     ])

@@ -12,9 +12,9 @@ use url::Url;
 
 use super::super::lifecycle::Lifecycle;
 use super::super::listeners::{Sockets, Which};
+use super::Base;
 use super::control_plane;
 use super::following::Following;
-use super::Base;
 use crate::auth::gateway_token::GatewayTokens;
 use crate::auth::verify::Verifier;
 use crate::catalog::{Publisher, SnapshotSink};

@@ -6,9 +6,9 @@ use crate::domain::ids::TokenId;
 use crate::domain::policy::{Policy, Rules, ScopeRules};
 use crate::domain::secret::Secret;
 use crate::store::{
-    AuditEntry, Bump, Ends, Error, ImportedFile, Owner, Store, StoredIdentity, StoredIssuer,
-    StoredGateway, StoredLogout, StoredPolicy, StoredServer, StoredServiceAccount, StoredSession, StoredToken,
-    StoredUser,
+    AuditEntry, Bump, Ends, Error, ImportedFile, Owner, Store, StoredGateway, StoredIdentity,
+    StoredIssuer, StoredLogout, StoredPolicy, StoredServer, StoredServiceAccount, StoredSession,
+    StoredToken, StoredUser,
 };
 
 super::on_each_database!(
