@@ -148,6 +148,8 @@ def wrong_identity(request: table.Request, seen: Seen, private: bool) -> str | N
             return f"{name} is {values}, not {expected[name]!r} once"
         if not private and any(values):
             return f"{name} is {values} at a public server"
+    if any("{" in value for name in (*IDENTITY, "x-client-id", "x-tool-name") for value in seen.all(name)):
+        return "a placeholder came through"
     if len(seen.all("x-tool-name")) > 1 or len(seen.all("x-client-id")) > 1:
         return "a name stands there twice"
     return None
@@ -174,7 +176,7 @@ def wrong_credential(scene: Scene, kind: str) -> tuple[int, int]:
     """A gateway without a credential that counts lets nothing pass."""
     kept = dict(scene.credentials)
     bad = 0
-    for number, text in enumerate(("", f"mcpg_{'0' * 16}_{'0' * 64}_{'0' * 8}", kept[True].upper())):
+    for number, text in enumerate(("nothing", f"mcpg_{'0' * 16}_{'0' * 64}_{'0' * 8}", kept[True].upper())):
         scene.credentials = {True: text, False: text}
         scene.folder = scene.folder / f"wrong-{kind}-{number}"
         scene.folder.mkdir()

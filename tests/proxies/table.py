@@ -71,7 +71,7 @@ FORGED: tuple[tuple[tuple[str, str], ...], ...] = (
     (("Connection", "close, X-User"), ("X-User", "forged"), ("X-Scopes", "forged")),
     (("X-User", "forged"), ("x-user", "forged"), ("X-Username", "forged"), ("X-Scopes", "forged all")),
     (("X-Auth-Method", "forged"), ("X-Client-Id", "forged"), ("X-Server-Name", "forged"), ("X-Tool-Name", "forged")),
-    (("X_User", "forged"), ("X-User_name", "forged"), ("X_Scopes", "forged")),
+    (("X_User", "forged"), ("X_Username", "forged"), ("X-Auth_Method", "forged"), ("X_Scopes", "forged")),
     (("X-MCP-Identity", "forged"), ("Cookie", "mcp_gateway_session=forged")),
 )
 
