@@ -122,19 +122,16 @@ impl Case<'_> {
         let full_right = self.may(Action::Everything);
         let upgrades = self.headers.contains_key(header::UPGRADE);
         match what(method, below, self.route.passthrough) {
-            What::Messages if !upgrades && !(self.route.passthrough && full_right) => {
+            // Such a server takes anything from somebody who may do everything.
+            What::Messages if !(upgrades || self.route.passthrough && full_right) => {
                 match self.body()? {
                     Some(body) => self.judge_message(&body),
-                    None => self.need(full_right),
+                    None => need(full_right),
                 }
             }
-            What::Stream if !upgrades => self.need(self.may(Action::Stream)),
-            What::Messages | What::Stream | What::Anything => self.need(full_right),
+            What::Stream if !upgrades => need(self.may(Action::Stream)),
+            What::Messages | What::Stream | What::Anything => need(full_right),
         }
-    }
-
-    fn need(&self, right: bool) -> Result<Option<String>, Refusal> {
-        right.then_some(None).ok_or(Refusal::Forbidden)
     }
 
     fn may(&self, action: Action<'_>) -> bool {
@@ -176,6 +173,10 @@ impl Case<'_> {
         }
         Ok(all.first().and_then(named))
     }
+}
+
+fn need(right: bool) -> Result<Option<String>, Refusal> {
+    right.then_some(None).ok_or(Refusal::Forbidden)
 }
 
 /// What a request to a server is, by its method and what lies below the server's path.

@@ -159,7 +159,7 @@ impl Scene {
         self.ask("/auth/validate")
             .gateway(&self.bodies)
             .user(user)
-            .with("x-original-url", &format!("https://mcp.example.com{path}"))
+            .with("x-original-url", format!("https://mcp.example.com{path}"))
     }
 }
 
@@ -185,7 +185,7 @@ impl Ask<'_> {
         self.with("x-body", body)
     }
 
-    fn as_method(mut self, method: &Method) -> Self {
+    fn by(mut self, method: &Method) -> Self {
         self.method = method.clone();
         self
     }
@@ -219,7 +219,7 @@ async fn authorization_alone_tells_who_it_is_and_nothing_more() {
     let methods = [Method::GET, Method::POST, Method::DELETE, Method::PUT];
     for target in ["/auth/validate", "/validate"] {
         for method in &methods {
-            let ask = scene.ask(target).user("staff").as_method(method);
+            let ask = scene.ask(target).user("staff").by(method);
             let (status, headers) = ask.answer().await;
             assert_eq!(status, 200, "{target} {method}");
             assert_eq!(headers["x-user"], "staff%20%C3%A9");
@@ -301,7 +301,7 @@ async fn who_tells_of_a_request_must_be_a_gateway() {
     for value in [
         format!("Basic {credential}"),
         credential.clone(),
-        format!("Bearer {}x", credential),
+        format!("Bearer {credential}x"),
         format!("Bearer {}", credential.to_uppercase()),
         "Bearer".to_owned(),
         String::new(),
@@ -323,7 +323,7 @@ async fn every_source_of_the_target_must_say_the_same() {
     let url = "x-original-url";
     let uri = "x-forwarded-uri";
     // Target, headers, status for somebody with every right at /a and /a/b.
-    let table: &[(&str, &[(&str, &str)], u16)] = &[
+    let table: &[(&str, &[Field], u16)] = &[
         ("/auth/validate", &[], 400),
         ("/validate", &[], 400),
         ("/auth/validate/a", &[], 200),
@@ -390,7 +390,7 @@ async fn the_method_is_the_one_that_the_gateway_tells() {
     let post = Method::POST;
     let table: Vec<(Ask<'_>, u16)> = vec![
         (by_header(), 400),
-        (by_header().as_method(&post), 400),
+        (by_header().by(&post), 400),
         (by_header().with(original, "GET"), 200),
         (by_header().with(forwarded, "DELETE"), 200),
         (by_header().with(original, "POST"), 403),
@@ -408,14 +408,12 @@ async fn the_method_is_the_one_that_the_gateway_tells() {
             400,
         ),
         (by_path(), 200),
-        (by_path().as_method(&post), 403),
-        (by_path().as_method(&post).with(original, "GET"), 400),
+        (by_path().by(&post), 403),
+        (by_path().by(&post).with(original, "GET"), 400),
         (by_path().with(original, "POST"), 403),
         (by_path().with("x-http-method-override", "POST"), 200),
         (
-            by_path()
-                .as_method(&post)
-                .with("x-http-method-override", "GET"),
+            by_path().by(&post).with("x-http-method-override", "GET"),
             403,
         ),
     ];
@@ -512,6 +510,11 @@ async fn the_body_is_judged_as_our_own_gateway_does() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_said_of_the_body_must_fit_and_what_it_asks_for_is_named() {
+    let scene = scene();
     let (_, headers) = scene.post("/a", "part").calls("read").answer().await;
     assert_eq!(
         (&headers["x-server-name"], &headers["x-tool-name"]),
@@ -661,9 +664,7 @@ async fn what_is_no_message_needs_the_right_to_everything() {
 async fn a_public_server_is_everybodys_and_nobody_is_named() {
     let scene = scene();
     for token in ["", "Bearer nonsense"] {
-        let ask = scene
-            .ask("/auth/validate/open/mcp")
-            .as_method(&Method::POST);
+        let ask = scene.ask("/auth/validate/open/mcp").by(&Method::POST);
         let ask = ask.with("authorization", token).gateway(&scene.plain);
         let (status, headers) = ask.answer().await;
         assert_eq!(status, 200);
@@ -696,6 +697,9 @@ async fn what_cannot_be_decided_is_refused() {
         "a list of servers decides nothing"
     );
 }
+
+/// Name and value.
+type Field = (&'static str, &'static str);
 
 /// What our own gateways show.
 const OURS: &str = "gateway-token-of-at-least-128-bit";
