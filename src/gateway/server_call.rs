@@ -209,7 +209,7 @@ async fn watched<T>(
     if let Ok(done) = timeout(moment, &mut work).await {
         return done;
     }
-    let rest = limit.map(|limit| limit - moment);
+    let rest = limit.map(|limit| limit.saturating_sub(moment));
     let mut guard = gateway.open_call(stream);
     tokio::select! {
         biased;
