@@ -39,10 +39,6 @@ struct Base<'a> {
     settings: &'a Settings,
     clock: Clock,
     lifecycle: &'a Lifecycle,
-    #[cfg_attr(
-        not(feature = "gateway"),
-        expect(dead_code, reason = "only a gateway waits for something")
-    )]
     readiness: &'a Readiness,
     /// Of the front listener, when it speaks TLS.
     certs: Option<ServerCerts>,
