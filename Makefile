@@ -19,19 +19,19 @@ run: ## build all and run it here: full mode with TLS and example servers; Ctrl-
 	$(not_yet)
 	@scripts/run.sh
 
-# not yet: test: containers (make test-deploy), load, soak and crash figures, other gateways
+# not yet: test: containers (make test-deploy), load, soak and crash figures
 test: ## format, lint, unit, integration, process, client and browser tests
 	$(not_yet)
 	@scripts/test.sh
 
-# not yet: test-full: TLS testers, Keycloak, other gateways in front, load and crash figures at full length
+# not yet: test-full: TLS testers, Keycloak, load and crash figures at full length
 test-full: ## make test, then h2spec and make test-deploy
 	$(not_yet)
 	@scripts/test.sh
 	@scripts/h2spec.sh
 	@scripts/test-deploy.sh
 
-# not yet: test-deploy: auth-server, metrics-service, keycloak, mcpgw and atlassian services; several gateways; migration and rollback
+# not yet: test-deploy: metrics-service, keycloak, mcpgw and atlassian services; several gateways; migration and rollback
 test-deploy: ## build the images with podman, bring both compose stacks up, check them through HTTPS
 	$(not_yet)
 	@scripts/test-deploy.sh

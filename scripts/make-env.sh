@@ -42,10 +42,10 @@ keep_or_add MCP_UID "$user"
 keep_or_add MCP_GID "$group"
 user="$(value_of MCP_UID)"; group="$(value_of MCP_GID)"
 
-for folder in ssl servers gateway registry logs logs/registry; do
+for folder in ssl servers gateway registry auth-server logs logs/registry; do
   mkdir -p "$BASE/$folder"
 done
-chmod 700 "$BASE/gateway" "$BASE/registry"
+chmod 700 "$BASE/gateway" "$BASE/registry" "$BASE/auth-server"
 chmod 755 "$BASE/servers" "$BASE/ssl"
 
 for definition in "$HERE"/../docker/servers/*.json; do
@@ -55,7 +55,7 @@ done
 
 wrong=0
 if [ "$(id -u)" = 0 ]; then
-  chown -R "$user:$group" "$BASE/gateway" "$BASE/registry" "$BASE/logs" "$BASE/servers"
+  chown -R "$user:$group" "$BASE/gateway" "$BASE/registry" "$BASE/auth-server" "$BASE/logs" "$BASE/servers"
   chown "$user:$group" "$BASE"
   for file in "$BASE"/ssl/*.pem; do [ -e "$file" ] && chown "$user:$group" "$file"; done
 else
@@ -63,7 +63,7 @@ else
     printf 'error: %s belongs to another user and the containers (user %s) cannot use it. Remedy: sudo chown -R %s:%s %s\n' \
       "$path" "$user" "$user" "$group" "$path" >&2
     wrong=1
-  done < <(find "$BASE/gateway" "$BASE/registry" "$BASE/logs" "$BASE/ssl" -maxdepth 1 ! -user "$user" 2>/dev/null)
+  done < <(find "$BASE/gateway" "$BASE/registry" "$BASE/auth-server" "$BASE/logs" "$BASE/ssl" -maxdepth 1 ! -user "$user" 2>/dev/null)
 fi
 
 printf '%s: folders and server definitions are there\n' "$BASE"

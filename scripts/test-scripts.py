@@ -76,7 +76,7 @@ class MakeEnv(InAHome):
         self.make_env()
         self.assertEqual((self.data / "servers" / "fininfo.json").read_text(), "{}")
         self.assertTrue((self.data / "servers" / "currenttime.json").is_file())
-        for folder in ("registry", "gateway"):
+        for folder in ("registry", "gateway", "auth-server"):
             self.assertEqual(mode(self.data / folder), 0o700)
 
     def test_sets_all_that_the_compose_files_demand(self):

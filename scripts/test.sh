@@ -64,6 +64,7 @@ instructions() {
   cargo build --locked --profile counted --no-default-features --features gateway --bin mcp || return 1
   PYTHONDONTWRITEBYTECODE=1 python3 tests/bench/instructions.py "$(target_dir)/counted/mcp" --registry "$(target_dir)/debug/mcp"
 }
+gateways() { PYTHONDONTWRITEBYTECODE=1 python3 tests/proxies/run.py; }
 browser() { PYTHONDONTWRITEBYTECODE=1 python3 tests/clients/with_mcp.py --shape full -- npm --prefix web run --silent e2e; }
 
 identity() { (cd tests/identity && MCP_BINARY="$ROOT/target/debug/mcp" node --test identity.test.mjs); }
@@ -85,6 +86,7 @@ step "rust: unit, it and process tests"        rust_tests
 step "binary: debug build"                     debug_binary
 step "instructions: of a proxied request"      instructions
 step "front door: built binary over HTTPS"      tests/clients/run.sh front-door
+step "gateways: NGINX, HAProxy, Envoy, Caddy"   gateways
 step "clients: every client to every server"   tests/clients/run.sh matrix
 step "conformance: directly and behind us"     tests/conformance/run.sh
 step "browser: the UI in Chromium"             browser

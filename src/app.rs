@@ -30,6 +30,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
+use crate::app::mode::Mode;
 use crate::cli::client::Talk;
 use crate::cli::{Cli, Command, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, environment};
 
@@ -49,7 +50,8 @@ pub fn main() -> ExitCode {
     };
     let env = environment();
     let outcome = match &cli.command {
-        None => run::run(&cli, env),
+        None => commands::mode(&cli, &env).and_then(|mode| run::run(&cli, mode, env)),
+        Some(Command::AuthServer) => run::run(&cli, Mode::AuthServer, env),
         Some(Command::Server(args)) => commands::server(args),
         Some(Command::Login(args)) => commands::client(Talk::Login(args), &env),
         Some(Command::Logout(args)) => commands::client(Talk::Logout(args), &env),

@@ -4,6 +4,8 @@
 //! [`Trust`](crate::domain::trust::Trust). Making tokens and sessions is the registry's business.
 
 pub mod api_key;
+#[cfg(feature = "registry")]
+pub mod gateway_key;
 pub mod gateway_token;
 #[cfg(feature = "registry")]
 pub mod issue;

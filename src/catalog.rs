@@ -10,7 +10,7 @@
 
 pub mod diff;
 pub mod disk;
-#[cfg(feature = "gateway")]
+#[cfg(any(feature = "registry", feature = "gateway"))]
 pub mod follow;
 pub mod publish;
 #[cfg(test)]
@@ -19,7 +19,7 @@ pub mod snapshot;
 pub mod wire;
 
 pub use disk::Disk;
-#[cfg(feature = "gateway")]
+#[cfg(any(feature = "registry", feature = "gateway"))]
 pub use follow::Follower;
 pub use publish::{Publisher, SnapshotSink};
 pub use snapshot::{Access, SessionKey, Snapshot};

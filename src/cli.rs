@@ -60,6 +60,12 @@ pub struct SettingsArgs {
 /// A command other than running the mode.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
+    /// Answer other people's gateways whether a request is allowed
+    ///
+    /// Follows the registry at REGISTRY_API_URL with REGISTRY_API_TOKEN, serves /auth/validate,
+    /// /validate and /health at AUTH_BIND [default: 127.0.0.1:8888], and passes /oauth2/ on to the
+    /// registry. docs/external-gateways.md has settings for NGINX, HAProxy, Envoy and Caddy.
+    AuthServer,
     /// Run an example MCP server
     Server(ServerArgs),
     /// Log in at a registry, for the commands below; a key for them is kept in the user's

@@ -7,6 +7,7 @@
 pub mod api_key;
 pub mod audit;
 pub mod endpoint;
+pub mod gateway_key;
 pub mod ids;
 pub mod issuer;
 pub mod path;
@@ -14,6 +15,7 @@ pub mod policy;
 pub mod principal;
 pub mod secret;
 pub mod server;
+pub mod target;
 pub mod time;
 pub mod trust;
 pub mod validate;

@@ -33,7 +33,6 @@ pub mod session;
 pub mod shared;
 pub mod streams;
 pub mod table;
-pub mod target;
 pub mod tunnel;
 pub mod upstream;
 pub mod usage;

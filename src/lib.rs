@@ -14,6 +14,7 @@
 //! | 6 | [`registry`] | control plane | all above |
 //! | 6 | [`gateway`] | data plane | all above but store |
 //! | 6 | [`examples`] | example MCP servers | protocol, config, telemetry, net |
+//! | 6 | `validate` | `/auth/validate` for other people's gateways, `mcp auth-server` | domain, protocol, config, telemetry, net, auth, catalog, http |
 //! | 6 | [`ui`] | the embedded web application | config, http |
 //! | 7 | [`app`], [`cli`] | composition | everything |
 //!
@@ -38,3 +39,5 @@ pub mod registry;
 pub mod store;
 pub mod telemetry;
 pub mod ui;
+#[cfg(feature = "registry")]
+pub mod validate;

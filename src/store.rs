@@ -91,6 +91,8 @@ pub trait Transaction: Send {
     fn policy(&mut self) -> &mut dyn PolicyRepository;
     /// Accounts of programs.
     fn service_accounts(&mut self) -> &mut dyn ServiceAccountRepository;
+    /// Credentials of other people's gateways.
+    fn gateways(&mut self) -> &mut dyn GatewayRepository;
     /// Who changed what.
     fn audit(&mut self) -> &mut dyn AuditRepository;
     /// Makes everything durable. `Bump::Yes` counts the revision up in the same transaction and
@@ -341,6 +343,34 @@ pub trait ServiceAccountRepository: Send {
     async fn list(&mut self) -> Result<Vec<StoredServiceAccount>, Error>;
     /// Adds one or replaces the one of that name.
     async fn upsert(&mut self, account: &StoredServiceAccount) -> Result<(), Error>;
+    /// Takes one out; whether it was there.
+    async fn remove(&mut self, name: &str) -> Result<bool, Error>;
+}
+
+/// The credential of somebody else's gateway; its text is not kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredGateway {
+    /// What the operator calls it.
+    pub name: String,
+    /// The id in the credential's text.
+    pub id: String,
+    /// The hash of the credential's text.
+    pub key_hash: KeyHash,
+    /// Whether it sends the bodies of requests along.
+    pub sends_body: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Who made it.
+    pub created_by: String,
+}
+
+/// Credentials of other people's gateways.
+#[async_trait]
+pub trait GatewayRepository: Send {
+    /// All, by name.
+    async fn list(&mut self) -> Result<Vec<StoredGateway>, Error>;
+    /// Adds one. [`Error::Exists`] when the name is taken.
+    async fn insert(&mut self, gateway: &StoredGateway) -> Result<(), Error>;
     /// Takes one out; whether it was there.
     async fn remove(&mut self, name: &str) -> Result<bool, Error>;
 }

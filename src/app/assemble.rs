@@ -5,9 +5,13 @@
 //! once; nothing is accepted from before what answers is there.
 
 #[cfg(feature = "registry")]
+mod auth_server;
+#[cfg(feature = "registry")]
 mod control_plane;
 #[cfg(feature = "gateway")]
 mod data_plane;
+#[cfg(any(feature = "registry", feature = "gateway"))]
+mod following;
 #[cfg(feature = "gateway")]
 mod telling;
 
@@ -37,10 +41,6 @@ struct Base<'a> {
     settings: &'a Settings,
     clock: Clock,
     lifecycle: &'a Lifecycle,
-    #[cfg_attr(
-        not(feature = "gateway"),
-        expect(dead_code, reason = "only a gateway waits for something")
-    )]
     readiness: &'a Readiness,
     /// Of the front listener, when it speaks TLS.
     certs: Option<ServerCerts>,
@@ -53,6 +53,8 @@ pub(super) struct Assembled {
     data_plane: Option<data_plane::Running>,
     #[cfg(feature = "registry")]
     control_plane: Option<control_plane::Running>,
+    #[cfg(feature = "registry")]
+    auth_server: Option<auth_server::Running>,
 }
 
 /// Builds and starts the parts of a mode.
@@ -71,7 +73,12 @@ pub(super) async fn assemble(
 ) -> anyhow::Result<Assembled> {
     let settings = &loaded.config;
     make_data_dir(&settings.data_dir)?;
-    let certs = ServerCerts::from_config(&settings.tls, &settings.data_dir, &clock)?;
+    // What an auth server answers stays between it and the gateway that asks.
+    let certs = if mode == Mode::AuthServer {
+        None
+    } else {
+        ServerCerts::from_config(&settings.tls, &settings.data_dir, &clock)?
+    };
     if let Some(certs) = &certs {
         let (certs, stop) = (certs.clone(), lifecycle.stop.soft.clone());
         lifecycle.supervise("certificates", move || certs.clone().watch(stop.clone()));
@@ -103,6 +110,11 @@ pub(super) async fn assemble(
         .has(Part::Gateway)
         .then(|| data_plane::open_sockets(&base, &mut sockets))
         .transpose()?;
+    #[cfg(feature = "registry")]
+    let auth_socket = parts
+        .has(Part::Validate)
+        .then(|| auth_server::open_socket(&base, &mut sockets))
+        .transpose()?;
     let bound = sockets.finish();
 
     #[cfg(feature = "gateway")]
@@ -120,6 +132,10 @@ pub(super) async fn assemble(
     } else {
         None
     };
+    #[cfg(feature = "registry")]
+    let auth_server = auth_socket
+        .map(|socket| auth_server::start(&base, socket))
+        .transpose()?;
     if let Some(socket) = ops {
         serve_ops(socket, telemetry, lifecycle, readiness)?;
     }
@@ -132,6 +148,8 @@ pub(super) async fn assemble(
         data_plane,
         #[cfg(feature = "registry")]
         control_plane,
+        #[cfg(feature = "registry")]
+        auth_server,
     })
 }
 
@@ -148,6 +166,10 @@ impl Assembled {
         let ended = Ok(());
         #[cfg(feature = "registry")]
         if let Some(running) = self.control_plane {
+            running.finish(lifecycle).await;
+        }
+        #[cfg(feature = "registry")]
+        if let Some(running) = self.auth_server {
             running.finish(lifecycle).await;
         }
         // Tasks that outlive both (signals) end with the hard step.

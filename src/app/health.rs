@@ -110,6 +110,9 @@ pub fn question(settings: &Settings, parts: Parts) -> Result<Question, Error> {
         .map(|address| ("https", address));
     let (scheme, address) = if parts.has(Part::Gateway) {
         https.or_else(|| gateway.http_bind.address().map(|address| ("http", address)))
+    } else if parts.has(Part::Validate) {
+        let address = settings.auth.bind.address();
+        address.map(|address| ("http", address))
     } else {
         let scheme = if tls { "https" } else { "http" };
         settings

@@ -25,6 +25,8 @@ pub(super) struct Bound {
     #[serde(skip_serializing_if = "Option::is_none")]
     gateway_https: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    auth: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     ops: Option<SocketAddr>,
 }
 
@@ -38,6 +40,7 @@ pub(super) enum Which {
     Registry,
     GatewayHttp,
     GatewayHttps,
+    Auth,
     Ops,
 }
 
@@ -48,6 +51,7 @@ impl Which {
             Self::Registry => "REGISTRY_BIND",
             Self::GatewayHttp => "GATEWAY_HTTP_BIND",
             Self::GatewayHttps => "GATEWAY_HTTPS_BIND",
+            Self::Auth => "AUTH_BIND",
             Self::Ops => "OPS_BIND",
         }
     }
@@ -58,6 +62,7 @@ impl Which {
             Self::Registry => "registry",
             Self::GatewayHttp => "gateway_http",
             Self::GatewayHttps => "gateway_https",
+            Self::Auth => "auth",
             Self::Ops => "ops",
         }
     }
@@ -88,6 +93,7 @@ impl Sockets {
             Which::Registry => &mut self.bound.registry,
             Which::GatewayHttp => &mut self.bound.gateway_http,
             Which::GatewayHttps => &mut self.bound.gateway_https,
+            Which::Auth => &mut self.bound.auth,
             Which::Ops => &mut self.bound.ops,
         } = Some(at);
         Ok(listener)
@@ -128,6 +134,7 @@ impl Bound {
             registry = self.registry.map(tracing::field::display),
             gateway.http = self.gateway_http.map(tracing::field::display),
             gateway.https = self.gateway_https.map(tracing::field::display),
+            auth = self.auth.map(tracing::field::display),
             ops = self.ops.map(tracing::field::display),
             "listening"
         );

@@ -17,6 +17,9 @@ pub enum Mode {
     Registry,
     /// Gateway alone; it follows `REGISTRY_API_URL`.
     Gateway,
+    /// `mcp auth-server`: verdicts for other people's gateways; it follows `REGISTRY_API_URL`.
+    #[value(skip)]
+    AuthServer,
 }
 
 impl Mode {
@@ -42,6 +45,7 @@ impl Mode {
             Self::Full => Parts::new(&[Part::Registry, Part::Ui, Part::Gateway]),
             Self::Registry => Parts::new(&[Part::Registry, Part::Ui]),
             Self::Gateway => Parts::new(&[Part::Gateway]),
+            Self::AuthServer => Parts::new(&[Part::Validate]),
         }
     }
 
@@ -52,7 +56,7 @@ impl Mode {
         self.parts()
             .iter()
             .filter(|part| match part {
-                Part::Registry => !cfg!(feature = "registry"),
+                Part::Registry | Part::Validate => !cfg!(feature = "registry"),
                 Part::Gateway => !cfg!(feature = "gateway"),
                 Part::Ui => false,
             })
@@ -80,6 +84,7 @@ impl fmt::Display for Mode {
             Self::Full => "full",
             Self::Registry => "registry",
             Self::Gateway => "gateway",
+            Self::AuthServer => "auth-server",
         })
     }
 }
@@ -106,7 +111,7 @@ pub struct MissingPart {
 /// The Cargo feature that holds a part.
 const fn feature(part: Part) -> &'static str {
     match part {
-        Part::Registry => "registry",
+        Part::Registry | Part::Validate => "registry",
         Part::Ui => "ui",
         Part::Gateway => "gateway",
     }

@@ -17,8 +17,7 @@ use crate::net::systemd;
 use crate::telemetry::Telemetry;
 
 /// Runs the mode until it is told to stop.
-pub(super) fn run(cli: &Cli, env: Vec<(String, String)>) -> Result<(), Failure> {
-    let mode = commands::mode(cli, &env)?;
+pub(super) fn run(cli: &Cli, mode: Mode, env: Vec<(String, String)>) -> Result<(), Failure> {
     mode.check_build()
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let names = env

@@ -36,8 +36,13 @@ pub struct NewKey {
 impl NewKey {
     /// From random bytes.
     pub fn new(id: [u8; 8], secret: [u8; 32]) -> Self {
+        Self::beginning_with(PREFIX, id, secret)
+    }
+
+    /// The same form for something else than an API key.
+    pub(super) fn beginning_with(prefix: &str, id: [u8; 8], secret: [u8; 32]) -> Self {
         let id = hex(&id);
-        let mut text = format!("{PREFIX}{id}_{}", hex(&secret));
+        let mut text = format!("{prefix}{id}_{}", hex(&secret));
         let checksum = checksum(&text);
         text.push('_');
         text.push_str(&checksum);
@@ -51,7 +56,12 @@ impl NewKey {
 
 /// The hash of a key's text; `None` for what cannot be one, by its form or its checksum.
 pub fn hash_of(text: &str) -> Option<KeyHash> {
-    let parts = text.strip_prefix(PREFIX)?;
+    hash_of_one_beginning_with(PREFIX, text)
+}
+
+/// The same for what begins with something else.
+pub(super) fn hash_of_one_beginning_with(prefix: &str, text: &str) -> Option<KeyHash> {
+    let parts = text.strip_prefix(prefix)?;
     let (parts, shown) = parts.rsplit_once('_')?;
     let (id, secret) = parts.split_once('_')?;
     let is_hex = |part: &str, length: usize| {

@@ -29,6 +29,20 @@ pub struct Snapshot {
     pub access: Option<Arc<Access>>,
 }
 
+impl Snapshot {
+    /// The server with the longest path that the canonical `path` lies at or below, and what lies
+    /// below it (empty or starting with a slash).
+    pub fn find<'p>(&self, path: &'p str) -> Option<(&Arc<Route>, &'p str)> {
+        let ends = path.match_indices('/').map(|(place, _)| place).skip(1);
+        ends.chain([path.len()])
+            .filter_map(|end| {
+                let (prefix, below) = path.split_at_checked(end)?;
+                Some((self.routes.get(prefix)?, below))
+            })
+            .last()
+    }
+}
+
 /// The part of a snapshot that decides.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Access {

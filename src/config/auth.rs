@@ -29,7 +29,7 @@ pub struct AuthConfig {
     pub verified_entries: usize,
     /// Another server that must agree with each call (`AUTH_SERVER_URL`); not used by this version.
     pub server_url: Option<url::Url>,
-    /// Listener of the separate auth server (`AUTH_BIND`); not used by this version.
+    /// Listener of `mcp auth-server` (`AUTH_BIND`).
     pub bind: Bind,
     /// How long an answer of that server is remembered; not used by this version.
     pub external_cache_ttl: Period,

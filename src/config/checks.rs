@@ -34,7 +34,7 @@ pub(super) fn run(draft: &mut Draft, config: &Config, parts: Parts) {
         no_zero_limits(draft, config);
         auth_server(draft, config);
     }
-    if parts.has(Part::Gateway) && !parts.has(Part::Registry) {
+    if (parts.has(Part::Gateway) || parts.has(Part::Validate)) && !parts.has(Part::Registry) {
         following(draft, config);
     }
 }
@@ -76,6 +76,12 @@ fn listeners(config: &Config, parts: Parts) -> Vec<Listener> {
             Some(config.gateway.https_bind),
             true,
         ),
+        (
+            "auth.bind",
+            parts.has(Part::Validate),
+            Some(config.auth.bind),
+            true,
+        ),
         ("ops.bind", true, config.ops.bind, false),
     ]
     .into_iter()
@@ -106,6 +112,13 @@ fn nothing_to_serve(draft: &mut Draft, config: &Config, parts: Parts) {
             "gateway.http_bind",
             "the gateway has no listener left",
             remedy,
+        );
+    }
+    if parts.has(Part::Validate) && config.auth.bind.address().is_none() {
+        draft.blame(
+            "auth.bind",
+            "an auth server has no other listener",
+            "give AUTH_BIND an address",
         );
     }
     if parts.has(Part::Registry)

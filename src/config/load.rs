@@ -124,7 +124,9 @@ fn derive(draft: &mut Draft, sources: &Sources) {
         draft.set_default("registry.servers_dir", &servers.to_string_lossy(), origin);
     }
     let alone = !sources.parts.has(Part::Registry);
-    let ops = if alone {
+    let ops = if sources.parts.has(Part::Validate) {
+        "off"
+    } else if alone {
         "127.0.0.1:9466"
     } else {
         "127.0.0.1:9464"

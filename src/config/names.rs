@@ -89,7 +89,6 @@ pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "metrics.bind",
     "metrics.service_url",
     "metrics.database_url",
-    "auth.bind",
     "auth.external_cache_ttl",
 ];
 

@@ -9,6 +9,8 @@ pub enum Part {
     Ui,
     /// The front door.
     Gateway,
+    /// Verdicts for other people's gateways, without the registry.
+    Validate,
 }
 
 /// The parts that this process runs.

@@ -54,3 +54,18 @@ pub struct Principal {
     /// When the credential ends.
     pub expires_at: Option<super::time::Timestamp>,
 }
+
+/// A name as it stands in a header field: percent-encoded where a value could not hold it
+/// unambiguously.
+pub fn header_text(text: &str) -> String {
+    const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'~')
+        .remove(b'@')
+        .remove(b'/')
+        .remove(b':')
+        .remove(b'+');
+    percent_encoding::utf8_percent_encode(text, KEPT).to_string()
+}

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::api_key::ApiKeys;
+use super::gateway_key::GatewayKeys;
 use super::ids::TokenId;
 use super::issuer::{LogoutKind, TrustedIssuer};
 use super::principal::{AuthMethod, Principal};
@@ -49,6 +50,9 @@ pub struct Trust {
     /// tokens does.
     #[serde(default)]
     pub logouts: BTreeMap<String, Timestamp>,
+    /// Gateways of other people that may ask for a verdict.
+    #[serde(default, skip_serializing_if = "GatewayKeys::is_empty")]
+    pub gateways: GatewayKeys,
 }
 
 impl Trust {

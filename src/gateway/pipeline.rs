@@ -28,9 +28,9 @@ use super::server_call::{self, Found};
 use super::shared::Gateway;
 use super::streams::Stream;
 use super::table::Place;
-use super::target;
 use super::tunnel;
 use super::upstream::{Answer, AnswerBody, Pool};
+use crate::domain::target;
 use crate::http::connection::Connection;
 
 /// Everything a phase may reach: the gateway, this worker's connections, the client's connection.

@@ -9,7 +9,7 @@ use super::account::RequestId;
 use super::head::RequestHead;
 use super::table::CompiledRoute;
 use super::upstream::Outgoing;
-use crate::domain::principal::Principal;
+use crate::domain::principal::{Principal, header_text};
 use crate::http::connection::Connection;
 use crate::protocol::{headers, version};
 
@@ -305,17 +305,7 @@ fn write_identity(
 
 /// Percent-encodes what a header value cannot hold unambiguously.
 fn encode(text: &str) -> HeaderValue {
-    const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'_')
-        .remove(b'.')
-        .remove(b'~')
-        .remove(b'@')
-        .remove(b'/')
-        .remove(b':')
-        .remove(b'+');
-    let encoded = percent_encoding::utf8_percent_encode(text, KEPT).to_string();
-    HeaderValue::try_from(encoded).unwrap_or_else(|_| HeaderValue::from_static(""))
+    HeaderValue::try_from(header_text(text)).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// What `Connection` names beside itself: fields of this hop (RFC 9110 §7.6.1).

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Error;
 use crate::domain::api_key::{ApiKey, ApiKeys};
+use crate::domain::gateway_key::{GatewayKey, GatewayKeys};
 use crate::domain::ids::TokenId;
 use crate::domain::policy::ADMIN_SCOPE;
 use crate::domain::principal::{AuthMethod, Principal};
@@ -100,6 +101,7 @@ pub(super) async fn is_taken(
 pub(super) struct Credentials {
     revoked: BTreeMap<TokenId, Timestamp>,
     api_keys: ApiKeys,
+    gateways: GatewayKeys,
 }
 
 impl Credentials {
@@ -118,9 +120,18 @@ impl Credentials {
                 insert(&mut api_keys, key, &rights);
             }
         }
+        let gateways = transaction.gateways().list().await?;
+        let gateways = gateways.into_iter().map(|stored| {
+            let key = GatewayKey {
+                name: stored.name,
+                sends_body: stored.sends_body,
+            };
+            (stored.key_hash, key)
+        });
         Ok(Self {
             revoked: revoked.into_iter().collect(),
             api_keys,
+            gateways: gateways.collect(),
         })
     }
 
@@ -128,6 +139,7 @@ impl Credentials {
     pub(super) fn put_into(&self, trust: &mut Trust) {
         trust.revoked.clone_from(&self.revoked);
         trust.api_keys.clone_from(&self.api_keys);
+        trust.gateways.clone_from(&self.gateways);
     }
 }
 

@@ -46,6 +46,12 @@ pub enum Error {
     /// A user or service account has that name.
     #[error("the name {0:?} is taken by a user or a service account")]
     NameTaken(String),
+    /// There is no such gateway.
+    #[error("there is no credential of a gateway {0:?}")]
+    NoGateway(String),
+    /// A gateway has that name.
+    #[error("a gateway {0:?} has a credential; take that out first, or choose another name")]
+    GatewayTaken(String),
     /// Set by the operator, not here.
     #[error(
         "{0:?} is the local administrator: name and password come from ADMIN_USER and \

@@ -1,4 +1,6 @@
-//! What gateways tell of themselves; kept in memory.
+//! What gateways tell of themselves, kept in memory, and the credentials of other people's.
+
+mod credentials;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 use serde_json::Value;
 
+pub(super) use self::credentials::Made;
 use crate::domain::time::Timestamp;
 
 /// The gateways that have reported.

@@ -3,6 +3,7 @@
 
 pub(super) mod access;
 mod audit;
+mod gateways;
 mod imports;
 mod keys;
 mod oidc;
@@ -20,9 +21,9 @@ use sqlx::migrate::{Migration, MigrationType};
 use super::seal::{Place, SealError, Sealer};
 use super::sql::{Commits, Connection, Value};
 use super::{
-    AuditRepository, Bump, Error, ImportRepository, KeyRepository, OidcRepository,
-    PolicyRepository, ServerRepository, ServiceAccountRepository, SessionRepository,
-    TokenRepository, Transaction, UserRepository,
+    AuditRepository, Bump, Error, GatewayRepository, ImportRepository, KeyRepository,
+    OidcRepository, PolicyRepository, ServerRepository, ServiceAccountRepository,
+    SessionRepository, TokenRepository, Transaction, UserRepository,
 };
 use crate::domain::ids::{ClusterId, Revision};
 use crate::domain::time::Timestamp;
@@ -107,6 +108,10 @@ impl<C: Connection> Transaction for Unit<C> {
     }
 
     fn service_accounts(&mut self) -> &mut dyn ServiceAccountRepository {
+        self
+    }
+
+    fn gateways(&mut self) -> &mut dyn GatewayRepository {
         self
     }
 
@@ -245,6 +250,7 @@ impl<C: Connection> Unit<C> {
         UserRepository::list(self).await?;
         PolicyRepository::find(self).await?;
         ServiceAccountRepository::list(self).await?;
+        GatewayRepository::list(self).await?;
         self.verify_keys().await?;
         Ok(Verdict::Sound(found))
     }

@@ -39,6 +39,19 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("gateway", without_store),
         ("examples", vec!["protocol", "config", "telemetry", "net"]),
         ("ui", vec!["config", "http"]),
+        (
+            "validate",
+            vec![
+                "domain",
+                "protocol",
+                "config",
+                "telemetry",
+                "net",
+                "auth",
+                "catalog",
+                "http",
+            ],
+        ),
     ])
 }
 
@@ -87,7 +100,7 @@ fn every_module_is_in_the_table_or_composes() {
         .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     for module in declared {
         assert!(
-            table().contains_key(module) || ["app", "cli", "metrics", "validate"].contains(&module),
+            table().contains_key(module) || ["app", "cli", "metrics"].contains(&module),
             "{module}"
         );
     }

@@ -118,5 +118,8 @@ fn every_command_in_the_compose_files_is_one_of_the_binary() {
             commands += 1;
         }
     }
-    assert_eq!(commands, 6, "three example servers in each file");
+    assert_eq!(
+        commands, 7,
+        "three example servers in each file, one auth server"
+    );
 }

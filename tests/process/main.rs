@@ -29,3 +29,4 @@ mod start;
 mod stop;
 mod support;
 mod systemd;
+mod validate;

@@ -14,7 +14,7 @@ use tower::ServiceExt as _;
 
 use super::super::lifecycle::Lifecycle;
 use super::super::listeners::{Sockets, Which};
-use super::Base;
+use super::{Base, auth_server};
 use crate::catalog::{Publisher, SnapshotSink};
 use crate::http::Peer;
 use crate::http::connection::{BusyBody, Connection};
@@ -24,6 +24,7 @@ use crate::net::accept::{Acceptor, Admission, Caps};
 use crate::net::dev_ca;
 use crate::registry::{self, Registry, api};
 use crate::store::{self, Store, seal::Sealer};
+use crate::validate::{self, BODY_HEADER_BYTES};
 use crate::{registry::Settings, ui};
 
 #[cfg(feature = "gateway")]
@@ -66,7 +67,10 @@ pub(super) async fn start(
         &settings.data_dir,
     )?;
     let store = store::open(&settings.store, &settings.data_dir, sealer, &base.clock).await?;
-    let publisher = Arc::new(Publisher::new(sinks(gateway)));
+    let validator = auth_server::validator(base)?;
+    let mut sinks = sinks(gateway);
+    sinks.push(Arc::clone(&validator) as _);
+    let publisher = Arc::new(Publisher::new(sinks));
     let registry = Registry::open(
         registry::Parts {
             store: Arc::clone(&store),
@@ -103,7 +107,8 @@ pub(super) async fn start(
             background.clone().follow_provider()
         });
     }
-    let router = api::router(&registry, ui::router());
+    let beside = ui::router().merge(validate::router(validator));
+    let router = api::router(&registry, beside);
     let connections = TaskTracker::new();
     #[cfg(feature = "gateway")]
     if let Some(gateway) = gateway {
@@ -114,7 +119,7 @@ pub(super) async fn start(
     #[cfg(not(feature = "gateway"))]
     let _ = gateway;
     if let Some(socket) = socket {
-        listen(base, socket, router, &connections)?;
+        listen(base, socket, router, &connections, "registry's listener")?;
     }
     Ok(Running { store, connections })
 }
@@ -180,12 +185,13 @@ async fn answer(
     router.oneshot(request).await
 }
 
-/// The registry's own listener: plain, or TLS where no gateway is in front.
-fn listen(
+/// A control plane's own listener: plain, or TLS where no gateway is in front.
+pub(super) fn listen(
     base: &Base<'_>,
     socket: std::net::TcpListener,
     router: Router,
     connections: &TaskTracker,
+    name: &'static str,
 ) -> anyhow::Result<()> {
     let settings = base.settings;
     let tls = if base.mode.parts().has(crate::config::Part::Gateway) {
@@ -201,11 +207,12 @@ fn listen(
         exempt: settings.http.trusted_proxies.clone(),
     });
     let acceptor =
-        Acceptor::new(socket, admission).context("cannot accept on the registry's listener")?;
-    let limits = ServeLimits::new(&settings.gateway);
+        Acceptor::new(socket, admission).with_context(|| format!("cannot accept on the {name}"))?;
+    let mut limits = ServeLimits::new(&settings.gateway);
+    limits.head_bytes = limits.head_bytes.saturating_add(BODY_HEADER_BYTES);
     let (stop, connections) = (base.lifecycle.stop.clone(), connections.clone());
     let soft = stop.soft.clone();
-    base.lifecycle.essential("registry listener", async move {
+    base.lifecycle.essential(name, async move {
         while let Some((stream, peer, permit)) = soft.run_until_cancelled(acceptor.accept()).await {
             let arrival = Arrival {
                 stream,

@@ -2,23 +2,20 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use anyhow::Context as _;
 
 use super::super::listeners::{Sockets, Which};
+use super::following::Following;
 use super::telling::{self, Telling};
 use super::{Base, Settings, is_public};
 use crate::auth::verify::Verifier;
-use crate::catalog::disk::Disk;
-use crate::catalog::follow::{Follower, Identity};
 use crate::catalog::{Publisher, SnapshotSink};
-use crate::config::{CatalogConfig, Part};
+use crate::config::Part;
 use crate::domain::endpoint::UpstreamUrl;
 use crate::domain::secret::Secret;
-use crate::domain::time::Clock;
 use crate::gateway::{ControlPlane, Gateway, Listener, LocalPeer, Parts, Start, Threads};
 use crate::net::accept::{Admission, Caps};
 use crate::net::dev_ca;
@@ -166,45 +163,14 @@ impl Built {
 
     /// Follows the registry; what lies on disk is in force before the first connection is accepted.
     fn follow(&self, base: &Base<'_>) -> anyhow::Result<()> {
-        let settings = base.settings;
         let sink: Arc<dyn SnapshotSink> = Arc::clone(&self.gateway) as _;
-        let publisher = Arc::new(Publisher::new(vec![sink]));
-        self.wait_for_snapshot(base, &publisher);
-        let following = Following {
-            config: settings.catalog.clone(),
-            snapshot_file: settings.data_dir.join("snapshot"),
-            default_host: settings.gateway.default_host.clone(),
-            client: outbound::registry_client(&settings.network)?,
-            publisher,
-            clock: base.clock.clone(),
-        };
-        let token = token(base)?;
-        // With a token at hand, a bad setting ends the start; without one, following begins when the
-        // registry has written it.
-        let ready = if token.is_some() || settings.catalog.token_file.is_none() {
-            Some(following.restored(token)?)
-        } else {
-            None
-        };
-        let (following, gateway) = (Arc::new(following), Arc::clone(&self.gateway));
-        let stop = base.lifecycle.stop.soft.clone();
-        base.lifecycle.supervise("follower", move || {
-            let (ready, following) = (ready.clone(), Arc::clone(&following));
-            let (gateway, stop) = (Arc::clone(&gateway), stop.clone());
-            async move {
-                let follower = match ready {
-                    Some(follower) => Ok(follower),
-                    None => following.once_there_is_a_token(&gateway).await,
-                };
-                match follower {
-                    Ok(follower) => follower.run(stop).await,
-                    Err(error) => {
-                        tracing::error!(error = format!("{error:#}"), "cannot follow the registry");
-                    }
-                }
-            }
-        });
-        Ok(())
+        let id = dev_ca::host_name().unwrap_or_else(|| "gateway".to_owned());
+        let following = Following::new(base, id, "snapshot", sink)?;
+        self.wait_for_snapshot(base, following.publisher());
+        let gateway = Arc::clone(&self.gateway);
+        following.start(base, token(base)?, move |token| {
+            gateway.set_control_token(token);
+        })
     }
 
     /// Ready once there is a snapshot that can decide.
@@ -244,71 +210,6 @@ impl Running {
             .context("the gateway failed")
     }
 }
-
-/// What a follower is made of.
-#[derive(Debug)]
-struct Following {
-    config: CatalogConfig,
-    snapshot_file: PathBuf,
-    default_host: String,
-    client: reqwest::Client,
-    publisher: Arc<Publisher>,
-    clock: Clock,
-}
-
-impl Following {
-    /// A follower, the snapshot on disk in force.
-    fn restored(&self, token: Option<Secret<String>>) -> anyhow::Result<Arc<Follower>> {
-        let disk = token.as_ref().map(|token| {
-            Disk::new(
-                &self.snapshot_file,
-                token.clone(),
-                self.config.snapshot_bytes.bytes(),
-            )
-        });
-        let identity = Identity {
-            id: dev_ca::host_name().unwrap_or_else(|| "gateway".to_owned()),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            default_host: self.default_host.clone(),
-        };
-        let config = CatalogConfig {
-            token,
-            ..self.config.clone()
-        };
-        let (client, publisher) = (self.client.clone(), Arc::clone(&self.publisher));
-        let follower = Follower::new(
-            &config,
-            identity,
-            client,
-            publisher,
-            disk,
-            self.clock.clone(),
-        )?;
-        follower.restore();
-        Ok(Arc::new(follower))
-    }
-
-    /// Waits until the registry has written the token, then follows with it.
-    async fn once_there_is_a_token(&self, gateway: &Gateway) -> anyhow::Result<Arc<Follower>> {
-        let file = self
-            .config
-            .token_file
-            .as_deref()
-            .context("no token file is named")?;
-        let token = loop {
-            match tokio::fs::read_to_string(file).await {
-                Ok(text) if !text.trim().is_empty() => break Secret::new(text.trim().to_owned()),
-                _ => tokio::time::sleep(TOKEN_FILE_LOOK).await,
-            }
-        };
-        tracing::info!(file = %file.display(), "the registry's token is there");
-        gateway.set_control_token(&token);
-        self.restored(Some(token))
-    }
-}
-
-/// Between two looks for a token file that is not there yet.
-const TOKEN_FILE_LOOK: Duration = Duration::from_secs(1);
 
 /// What this gateway shows to the registry: of several, the first.
 #[cfg_attr(

@@ -37,7 +37,8 @@ fn the_manual_tells_meaning_name_unit_and_part_of_every_key() {
         let (names, rest) = facts.split_once(" | unit: ").unwrap();
         let (unit, parts) = rest.split_once(" | used by: ").unwrap();
         assert!(!unit.trim().is_empty(), "{key} has no unit");
-        let known = |part: &str| ["registry", "gateway", "none yet"].contains(&part.trim());
+        let known =
+            |part: &str| ["registry", "gateway", "auth-server", "none yet"].contains(&part.trim());
         assert!(parts.split(',').all(known), "{key}: {parts}");
         assert_eq!(
             meaning.contains("Secret."),

@@ -1,7 +1,9 @@
 //! `/api/gateway`: for gateways only; `/api/gateways`: about them, for admins.
 
+pub(super) mod create;
 pub(super) mod events;
 pub(super) mod list;
+pub(super) mod remove;
 pub(super) mod report;
 pub(super) mod watch;
 

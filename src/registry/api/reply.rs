@@ -19,10 +19,12 @@ impl From<Error> for Problem {
             | Error::NoToken
             | Error::NoUser(_)
             | Error::NoServiceAccount(_)
+            | Error::NoGateway(_)
             | Error::Stranger(_) => Self::not_found(text),
-            Error::NameTaken(_) | Error::LocalAdmin(_) | Error::Disabled(_) => {
-                Self::new(StatusCode::CONFLICT).detail(text)
-            }
+            Error::NameTaken(_)
+            | Error::GatewayTaken(_)
+            | Error::LocalAdmin(_)
+            | Error::Disabled(_) => Self::new(StatusCode::CONFLICT).detail(text),
             Error::Exists(_) => Self::new(StatusCode::CONFLICT)
                 .detail(format!("{text}; change it with PUT or PATCH")),
             Error::Stale(_) | Error::StalePolicy => Self::new(StatusCode::PRECONDITION_FAILED)

@@ -98,6 +98,8 @@ pub(super) fn operations() -> OpenApiRouter<Registry> {
         .routes(operation!(gateway::report::report))
         .routes(operation!(gateway::events::events))
         .routes(operation!(gateway::list::list))
+        .routes(operation!(gateway::create::create))
+        .routes(operation!(gateway::remove::remove))
         .routes(operation!(system::health::health))
         .routes(operation!(system::config::config))
 }

@@ -6,9 +6,9 @@ use crate::domain::ids::TokenId;
 use crate::domain::policy::{Policy, Rules, ScopeRules};
 use crate::domain::secret::Secret;
 use crate::store::{
-    AuditEntry, Bump, Ends, Error, ImportedFile, Owner, Store, StoredIdentity, StoredIssuer,
-    StoredLogout, StoredPolicy, StoredServer, StoredServiceAccount, StoredSession, StoredToken,
-    StoredUser,
+    AuditEntry, Bump, Ends, Error, ImportedFile, Owner, Store, StoredGateway, StoredIdentity,
+    StoredIssuer, StoredLogout, StoredPolicy, StoredServer, StoredServiceAccount, StoredSession,
+    StoredToken, StoredUser,
 };
 
 super::on_each_database!(
@@ -22,6 +22,7 @@ super::on_each_database!(
     owners_of_one_name_at_two_providers_are_two,
     sessions_of_a_user_end_but_for_one,
     service_accounts_are_added_replaced_and_removed,
+    a_gateway_of_a_name_is_kept_once_until_it_is_removed,
     sessions_are_touched_ended_and_purged,
     the_first_key_of_a_name_holds,
     a_file_is_noted_once_with_its_last_content,
@@ -304,6 +305,34 @@ async fn service_accounts_are_added_replaced_and_removed(fixture: &Fixture) {
         accounts.find("deploy").await.unwrap(),
         Some(account("deploy", true))
     );
+}
+
+async fn a_gateway_of_a_name_is_kept_once_until_it_is_removed(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let gateway = |name: &str, number: u8| StoredGateway {
+        name: name.to_owned(),
+        id: format!("{number:016x}"),
+        key_hash: KeyHash([number; 32]),
+        sends_body: number.is_multiple_of(2),
+        created_at: NOW,
+        created_by: "ada".to_owned(),
+    };
+    let mut transaction = store.begin().await.unwrap();
+    let gateways = transaction.gateways();
+    for (name, number) in [("nginx", 1), ("envoy", 2)] {
+        gateways.insert(&gateway(name, number)).await.unwrap();
+    }
+    assert!(matches!(
+        gateways.insert(&gateway("nginx", 3)).await,
+        Err(Error::Exists)
+    ));
+    assert_eq!(
+        gateways.list().await.unwrap(),
+        [gateway("envoy", 2), gateway("nginx", 1)]
+    );
+    assert!(gateways.remove("nginx").await.unwrap());
+    assert!(!gateways.remove("nginx").await.unwrap());
+    assert_eq!(gateways.list().await.unwrap(), [gateway("envoy", 2)]);
 }
 
 async fn sessions_are_touched_ended_and_purged(fixture: &Fixture) {

@@ -108,9 +108,10 @@ async fn reports_are_listed_and_repeated_events_count_once() {
         assert_eq!(post("/api/gateway/events", body).await.status, 204);
     }
     let list = app.get("/api/gateways").bearer(&token).send().await.json();
-    assert_eq!(list[0]["id"], "gw-1");
-    assert_eq!(list[0]["report"]["revision"], 3);
-    assert_eq!(list[0]["events"], 4);
+    let first = &list["gateways"][0];
+    assert_eq!(first["id"], "gw-1");
+    assert_eq!(first["report"]["revision"], 3);
+    assert_eq!(first["events"], 4);
     assert_eq!(
         post("/api/gateway/report", json!({"version": "1"}))
             .await
@@ -166,4 +167,70 @@ async fn a_generated_gateway_token_lies_in_a_file() {
             .status,
         200
     );
+}
+
+#[tokio::test]
+async fn a_gateways_credential_is_shown_once_and_counts_until_it_is_taken_out() {
+    let app = TestApp::start().await;
+    let body = json!({"name": "nginx", "sends_body": false});
+    let made = app.admin(Method::POST, "/api/gateways", &body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let made = made.json();
+    let text = made["credential"].as_str().unwrap();
+    assert!(text.starts_with("mcpg_") && text.len() == 95, "{text}");
+    let hash = mcp::auth::gateway_key::hash_of(text).unwrap();
+    let known = |app: &TestApp| {
+        let access = app.applied.last().access.clone().unwrap();
+        access.trust.gateways.get(&hash).cloned()
+    };
+    let gateway = known(&app).unwrap();
+    assert_eq!((&*gateway.name, gateway.sends_body), ("nginx", false));
+    let token = app.token().await;
+    let listed = app.get("/api/gateways").bearer(&token).send().await;
+    assert!(!format!("{listed:?}").contains(text), "never again");
+    let listed = listed.json();
+    assert_eq!(listed["credentials"][0]["name"], "nginx");
+    assert_eq!(listed["credentials"][0]["created_by"], "admin");
+    let snapshot = Codec::new(Secret::new(GATEWAY_TOKEN.to_owned()));
+    let line = snapshot.full(&app.applied.last()).unwrap();
+    assert!(!String::from_utf8_lossy(&line).contains(text));
+    assert_eq!(
+        app.get("/api/servers").bearer(text).send().await.status,
+        401
+    );
+
+    let again = app.admin(Method::POST, "/api/gateways", &body).await;
+    assert_eq!(again.status, 409);
+    for wrong in [
+        json!({}),
+        json!({"name": "a b"}),
+        json!({"name": "x", "sends_body": "yes"}),
+        json!({"name": "x", "scope": 1}),
+    ] {
+        let refused = app.admin(Method::POST, "/api/gateways", &wrong).await;
+        assert_eq!(refused.status, 422, "{wrong}");
+    }
+    let app = app.restart(|_| {}).await;
+    assert!(known(&app).is_some(), "kept");
+    let gone = app
+        .admin(Method::DELETE, "/api/gateways/nginx", &json!({}))
+        .await;
+    assert_eq!(gone.status, 204);
+    assert_eq!(known(&app), None);
+    let gone = app
+        .admin(Method::DELETE, "/api/gateways/nginx", &json!({}))
+        .await;
+    assert_eq!(gone.status, 404);
+    let said: Vec<_> = app
+        .audit()
+        .await
+        .into_iter()
+        .map(|entry| (entry.action, entry.subject))
+        .collect();
+    for action in ["gateway.create", "gateway.delete"] {
+        assert!(
+            said.contains(&(action.to_owned(), "nginx".to_owned())),
+            "{said:?}"
+        );
+    }
 }

@@ -51,6 +51,7 @@ pub(crate) struct Listeners {
     pub(crate) registry: Option<SocketAddr>,
     pub(crate) http: Option<SocketAddr>,
     pub(crate) https: Option<SocketAddr>,
+    pub(crate) auth: Option<SocketAddr>,
     pub(crate) ops: SocketAddr,
 }
 
@@ -77,13 +78,17 @@ pub(crate) fn program(path: &str) -> Start {
 
 /// A mode with all its listeners at ports of the kernel's choice and data in `data`.
 pub(crate) fn mode(name: &str, data: &Path) -> Start {
-    let mut start = mcp(&["--mode", name])
-        .env("DATA_DIR", data)
-        .env("HOME", data);
+    part(&["--mode", name], data)
+}
+
+/// The same for what is started with these arguments.
+pub(crate) fn part(args: &[&str], data: &Path) -> Start {
+    let mut start = mcp(args).env("DATA_DIR", data).env("HOME", data);
     for bind in [
         "REGISTRY_BIND",
         "GATEWAY_HTTP_BIND",
         "GATEWAY_HTTPS_BIND",
+        "AUTH_BIND",
         "OPS_BIND",
     ] {
         start = start.env(bind, "127.0.0.1:0");
@@ -235,6 +240,7 @@ impl Process {
             registry: at("registry"),
             http: at("gateway_http"),
             https: at("gateway_https"),
+            auth: at("auth"),
             ops: at("ops").expect("OPS_BIND is set"),
         }
     }

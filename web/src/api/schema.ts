@@ -200,11 +200,35 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The gateways that have reported since this registry started. */
+        /**
+         * The gateways that have reported since this registry started, and the credentials of other
+         *     people's gateways.
+         */
         get: operations["list_gateways"];
         put?: never;
-        post?: never;
+        /** Makes the credential with which a gateway of somebody else asks `/auth/validate` for verdicts. */
+        post: operations["create_gateway"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gateways/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Takes the credential of somebody else's gateway out.
+         * @description When the answer is there, this registry refuses it; auth servers within a second.
+         */
+        delete: operations["remove_gateway"];
         options?: never;
         head?: never;
         patch?: never;
@@ -682,6 +706,17 @@ export interface components {
             /** @description The value as it was written; `"***"` where it may be a secret. */
             value: unknown;
         };
+        /** @description A credential without its text. */
+        GatewayCredential: {
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** @description The second part of its text. */
+            id: string;
+            name: string;
+            /** @description Whether `X-Body` of this gateway counts. */
+            sends_body: boolean;
+        };
         /** @description A gateway, as the API shows it. */
         GatewayInfo: {
             /**
@@ -698,6 +733,25 @@ export interface components {
             last_seen: string;
             /** @description What it reported: version, revision, certificates, public key. */
             report: Record<string, never>;
+        };
+        /** @description Gateways: ours, by their reports, and other people's, by their credentials. */
+        GatewayList: {
+            /** @description Credentials with which gateways of other people ask for verdicts. */
+            credentials: components["schemas"]["GatewayCredential"][];
+            /** @description Those that have reported since this registry started. */
+            gateways: components["schemas"]["GatewayInfo"][];
+        };
+        /** @description A credential just made. */
+        GatewayMade: components["schemas"]["GatewayCredential"] & {
+            /** @description What the gateway sends as `X-Gateway-Authorization: Bearer …`. It is shown this once. */
+            credential: string;
+        };
+        /** @description A gateway of somebody else. */
+        GatewayWritten: {
+            /** @description Letters, digits and `. _ @ + -`. */
+            name: string;
+            /** @description Whether it sets `X-Body` itself on every request; false where absent. */
+            sends_body?: boolean | null;
         };
         /** @description Whether the registry answers. */
         Health: {
@@ -1573,11 +1627,101 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GatewayInfo"][];
+                    "application/json": components["schemas"]["GatewayList"];
                 };
             };
             /** @description the caller is no admin */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_gateway: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GatewayWritten"];
+            };
+        };
+        responses: {
+            /** @description the credential */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayMade"];
+                };
+            };
+            /** @description the caller is no admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the body has mistakes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_gateway: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the caller is no admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such credential */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -3,24 +3,70 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::super::Registry;
 use super::super::super::gateways::GatewayInfo;
 use super::super::caller::Admin;
 use super::super::reply;
 use crate::http::Problem;
+use crate::store::StoredGateway;
 
-/// The gateways that have reported since this registry started.
+/// Gateways: ours, by their reports, and other people's, by their credentials.
+#[derive(Serialize, ToSchema)]
+pub(in super::super) struct GatewayList {
+    /// Those that have reported since this registry started.
+    gateways: Vec<GatewayInfo>,
+    /// Credentials with which gateways of other people ask for verdicts.
+    credentials: Vec<GatewayCredential>,
+}
+
+/// A credential without its text.
+#[derive(Serialize, ToSchema)]
+pub(in super::super) struct GatewayCredential {
+    name: String,
+    /// The second part of its text.
+    id: String,
+    /// Whether `X-Body` of this gateway counts.
+    sends_body: bool,
+    #[schema(format = DateTime)]
+    created_at: String,
+    created_by: String,
+}
+
+impl From<StoredGateway> for GatewayCredential {
+    fn from(stored: StoredGateway) -> Self {
+        Self {
+            name: stored.name,
+            id: stored.id,
+            sends_body: stored.sends_body,
+            created_at: stored.created_at.to_rfc3339(),
+            created_by: stored.created_by,
+        }
+    }
+}
+
+/// The gateways that have reported since this registry started, and the credentials of other
+/// people's gateways.
 #[utoipa::path(
     get,
     path = "/api/gateways",
     operation_id = "list_gateways",
     tag = "gateways",
     responses(
-        (status = 200, description = "the gateways", body = Vec<GatewayInfo>),
+        (status = 200, description = "the gateways", body = GatewayList),
         (status = 403, description = "the caller is no admin", body = Problem),
     ),
 )]
-pub(in super::super) async fn list(State(registry): State<Registry>, _admin: Admin) -> Response {
-    reply::json(StatusCode::OK, &registry.0.gateways.list())
+pub(in super::super) async fn list(
+    State(registry): State<Registry>,
+    _: Admin,
+) -> Result<Response, Problem> {
+    let stored = registry.gateway_credentials().await?;
+    let list = GatewayList {
+        gateways: registry.0.gateways.list(),
+        credentials: stored.into_iter().map(GatewayCredential::from).collect(),
+    };
+    Ok(reply::json(StatusCode::OK, &list))
 }

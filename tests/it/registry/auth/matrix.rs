@@ -200,6 +200,20 @@ fn endpoints() -> Vec<Endpoint> {
         (Method::GET, "/api/gateways", Kind::AdminRead, 200, None),
         (
             Method::POST,
+            "/api/gateways",
+            Kind::AdminWrite,
+            409,
+            Some(json!({"name": "nginx"})),
+        ),
+        (
+            Method::DELETE,
+            "/api/gateways/none",
+            Kind::AdminWrite,
+            404,
+            None,
+        ),
+        (
+            Method::POST,
             "/api/gateway/report",
             Kind::Machine,
             204,
@@ -307,6 +321,9 @@ async fn every_endpoint_lets_in_exactly_who_may() {
     let callers = Callers::of(&app).await;
     app.user("bob", &[]).await;
     let bot = json!({"name": "bot"});
+    let nginx = json!({"name": "nginx"});
+    let made = app.admin(Method::POST, "/api/gateways", &nginx).await;
+    assert_eq!(made.status, 201, "{made:?}");
     let made = app.admin(Method::POST, "/api/service-accounts", &bot).await;
     assert_eq!(made.status, 201);
     app.add(

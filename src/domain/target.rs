@@ -1,4 +1,5 @@
-//! The canonical target: the one spelling that is routed, authorised and forwarded.
+//! The canonical target: the one spelling that is routed, authorised and forwarded, by our gateway and
+//! by those of others that ask us.
 
 use std::borrow::Cow;
 
