@@ -49,6 +49,10 @@ pub struct Trust {
     /// tokens does.
     #[serde(default)]
     pub logouts: BTreeMap<String, Timestamp>,
+    /// Keys with which gateways sign what servers are told of callers; nobody calls with such a
+    /// token.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gateway_keys: Vec<TokenKey>,
 }
 
 impl Trust {
