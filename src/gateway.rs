@@ -13,6 +13,7 @@ pub mod control;
 pub mod filter;
 pub mod foreign;
 pub mod head;
+pub mod identity;
 pub mod legacy;
 pub mod limit;
 pub mod message;

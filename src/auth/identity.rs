@@ -74,7 +74,8 @@ mod tests {
             y: "Y".into(),
         };
         let (a, b) = (key("a"), key("b"));
-        let one = r#"{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","kid":"a","x":"X","y":"Y"}"#;
+        let one =
+            r#"{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","kid":"a","x":"X","y":"Y"}"#;
         assert_eq!(key_set([&a, &a]), format!(r#"{{"keys":[{one}]}}"#));
         assert_eq!(key_set([&a, &b]), key_set([&b, &a, &b]));
         assert_eq!(key_set([]), r#"{"keys":[]}"#);

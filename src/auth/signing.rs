@@ -4,7 +4,10 @@ use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
+    ParsedPublicKey,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
@@ -46,9 +49,7 @@ impl SigningKey {
         let point = pair.public_key().as_ref();
         let (x, y) = point.get(1..33).zip(point.get(33..65)).ok_or(Failed)?;
         let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
-        // RFC 7638.
-        let thumbprint = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
-        let kid = URL_SAFE_NO_PAD.encode(digest(&SHA256, thumbprint.as_bytes()));
+        let kid = thumbprint(&x, &y);
         Ok(Self {
             pair,
             random: SystemRandom::new(),
@@ -93,6 +94,26 @@ impl fmt::Debug for SigningKey {
             .finish_non_exhaustive()
     }
 }
+
+/// The name of a P-256 key after what it is (RFC 7638).
+pub fn thumbprint(x: &str, y: &str) -> String {
+    let members = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, members.as_bytes()))
+}
+
+/// Whether a key is a point of P-256 under the name that belongs to it, each part in its one
+/// spelling.
+pub fn is_sound(key: &TokenKey) -> bool {
+    let coordinate = |text: &str| URL_SAFE_NO_PAD.decode(text).ok().filter(|x| x.len() == 32);
+    let Some((x, y)) = coordinate(&key.x).zip(coordinate(&key.y)) else {
+        return false;
+    };
+    let point = [&[UNCOMPRESSED], &*x, &*y].concat();
+    key.kid == thumbprint(&key.x, &key.y)
+        && ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).is_ok()
+}
+
+const UNCOMPRESSED: u8 = 4;
 
 #[derive(Serialize)]
 struct Header<'a> {

@@ -14,6 +14,7 @@ use super::pipeline::{Context, Exchange};
 use super::reason::Reason;
 use super::shared::Gateway;
 use super::table::Place;
+use crate::auth::identity;
 use crate::auth::verify::{self, Rejection};
 use crate::catalog::snapshot::Access;
 use crate::domain::principal::Principal;
@@ -122,6 +123,24 @@ pub fn metadata(context: &Context, exchange: &Exchange) -> Result<Response<Respo
         "resource_name": route.path().as_str(),
     });
     Ok(answer(StatusCode::OK, document.to_string().into()))
+}
+
+/// The keys by which servers check what they are told of callers: those of all gateways that the
+/// registry knows, and ours.
+///
+/// # Errors
+/// Why there is none.
+pub fn key_set(context: &Context, exchange: &Exchange) -> Result<Response<ResponseBody>, Reason> {
+    if !matches!(*exchange.head.method(), Method::GET | Method::HEAD) {
+        return Err(Reason::MethodNotAllowed);
+    }
+    let table = context.gateway.table();
+    let access = table.as_ref().and_then(|table| table.access());
+    let all = access.map_or(&[][..], |access| &access.trust.gateway_keys);
+    let ours = context.gateway.identities.keys();
+    let ours = ours.map(|keys| keys.public()).unwrap_or_default();
+    let body = identity::key_set(all.iter().chain(&ours));
+    Ok(answer(StatusCode::OK, body.into()))
 }
 
 /// For pages of any origin, for minutes.

@@ -20,6 +20,7 @@ use self::charge::{charge, counted_as};
 use self::read::read_message;
 use super::body::{RequestBody, ResponseBody};
 use super::filter::{self, View};
+use super::identity::{self, Identity};
 use super::legacy;
 use super::pipeline::{self, Context, Exchange, Passing};
 use super::prepare::ServerRequest;
@@ -31,6 +32,7 @@ use super::streams::Stream;
 use super::table::{CompiledRoute, Place, Target};
 use super::upstream;
 use crate::catalog::snapshot::Access;
+use crate::domain::ids::ClusterId;
 use crate::domain::policy::Action;
 use crate::domain::principal::Principal;
 use crate::http::leftover::ClientBody;
@@ -48,6 +50,8 @@ pub const fn methods(place: Place<'_>) -> &'static str {
 #[derive(Debug, Default)]
 struct Call {
     caller: Option<Arc<Principal>>,
+    /// What the server is told of the caller.
+    identity: Option<Arc<Identity>>,
     /// The token came in `X-Authorization`, so that `Authorization` is the upstream's.
     own_token_elsewhere: bool,
     /// `X-Tool-Name`.
@@ -73,6 +77,8 @@ pub struct Found {
     pub route: Arc<CompiledRoute>,
     /// What decides, where something does.
     pub deciding: Option<(Arc<Access>, Arc<Seals>)>,
+    /// Whose gateway we are.
+    pub cluster: ClusterId,
 }
 
 /// Carries one request to a server and its answer back.
@@ -82,7 +88,11 @@ pub async fn call(
     found: Found,
     body: ClientBody,
 ) -> Response<ResponseBody> {
-    let Found { route, deciding } = found;
+    let Found {
+        route,
+        deciding,
+        cluster,
+    } = found;
     let path = std::mem::take(&mut exchange.path);
     let below = path.get(route.path().as_str().len()..).unwrap_or_default();
     let place = Place::of(below, exchange.head.query());
@@ -92,6 +102,7 @@ pub async fn call(
         &route,
         place,
         deciding.as_ref(),
+        &cluster,
         body,
     )
     .await
@@ -118,6 +129,7 @@ async fn attempt(
     route: &Arc<CompiledRoute>,
     place: Place<'_>,
     deciding: Option<&(Arc<Access>, Arc<Seals>)>,
+    cluster: &ClusterId,
     body: ClientBody,
 ) -> Result<(upstream::Answer, Call, Stream), Reason> {
     let gateway = &context.gateway;
@@ -163,6 +175,15 @@ async fn attempt(
             call_limit(gateway, route),
         )
     };
+    call.identity = call.caller.as_ref().map(|caller| {
+        let question = identity::Question {
+            cluster,
+            access,
+            caller,
+            route,
+        };
+        gateway.identities.of(question, gateway.clock.now())
+    });
     let (target, path) = match call.message_target.take() {
         Some(path) => (&route.sse, path),
         None => destination(route, place, exchange.head.query())?,
@@ -379,7 +400,7 @@ async fn send(
     let request = ServerRequest {
         route,
         host: &target.host,
-        caller: call.caller.as_deref(),
+        identity: call.identity.as_deref(),
         tool: call.tool.as_deref(),
         keep_authorization: route.route.forward_authorization && call.own_token_elsewhere,
         request_id: exchange.record.id,

@@ -11,12 +11,14 @@ use tokio_util::task::TaskTracker;
 
 use super::account::RequestIds;
 use super::admit::RequestRules;
+use super::identity::Identities;
 use super::limit::{CallLimit, StreamLimit};
 use super::origin::{LocalPeer, Origin, Origins};
 use super::reason::Reason;
 use super::streams::{Stream, StreamGuard, Streams};
 use super::table::Table;
 use super::usage::GatewayUsage;
+use crate::auth::identity::keys::IdentityKeys;
 use crate::auth::oidc::refresh::{KeyFetcher, KeySource};
 use crate::auth::verify::Verifier;
 use crate::catalog::{Snapshot, SnapshotSink};
@@ -64,6 +66,10 @@ pub struct Parts {
     pub gateway_token: Option<Secret<String>>,
     /// Certificates of servers are judged by these.
     pub roots: Roots,
+    /// Sign what servers are told of callers.
+    pub identity_keys: Option<Arc<IdentityKeys>>,
+    /// How many callers' identities are remembered.
+    pub identity_entries: usize,
     /// Wall-clock time.
     pub clock: Clock,
     /// Tells this process' request ids from those of others.
@@ -95,6 +101,8 @@ pub struct Gateway {
     pub verifier: Arc<Verifier>,
     /// Fetches keys of identity providers that tokens ask for.
     pub keys: Option<KeyFetcher>,
+    /// What servers are told of callers.
+    pub identities: Identities,
     /// Our own address as clients see it, where it is configured; no slash at its end.
     public_base: Option<String>,
     /// Wall-clock time.
@@ -161,6 +169,7 @@ impl Gateway {
             streams: Streams::new(usage.streams.clone()),
             calls: Streams::new(metrics::Gauge::noop()),
             usage,
+            identities: Identities::new(parts.identity_keys, parts.identity_entries),
             clock: parts.clock,
             verifier,
             keys,

@@ -2,6 +2,7 @@
 //! with.
 
 mod audit;
+mod identity_keys;
 mod imports;
 mod keys;
 mod oidc;
@@ -19,9 +20,9 @@ use sqlx::migrate::{Migration, MigrationType};
 use super::seal::{Place, SealError, Sealer};
 use super::sql::{Commits, Connection, Value};
 use super::{
-    AuditRepository, Bump, Error, ImportRepository, KeyRepository, OidcRepository,
-    PolicyRepository, ServerRepository, ServiceAccountRepository, SessionRepository,
-    TokenRepository, Transaction, UserRepository,
+    AuditRepository, Bump, Error, IdentityKeyRepository, ImportRepository, KeyRepository,
+    OidcRepository, PolicyRepository, ServerRepository, ServiceAccountRepository,
+    SessionRepository, TokenRepository, Transaction, UserRepository,
 };
 use crate::domain::ids::{ClusterId, Revision};
 use crate::domain::time::Timestamp;
@@ -98,6 +99,10 @@ impl<C: Connection> Transaction for Unit<C> {
     }
 
     fn oidc(&mut self) -> &mut dyn OidcRepository {
+        self
+    }
+
+    fn identity_keys(&mut self) -> &mut dyn IdentityKeyRepository {
         self
     }
 

@@ -7,9 +7,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::watch;
 
 use super::super::listeners::{Sockets, Which};
 use super::{Base, Settings, is_public};
+use crate::auth::identity::keys::IdentityKeys;
 use crate::auth::verify::Verifier;
 use crate::catalog::disk::Disk;
 use crate::catalog::follow::{Follower, Identity};
@@ -18,6 +20,7 @@ use crate::config::{CatalogConfig, Part};
 use crate::domain::endpoint::UpstreamUrl;
 use crate::domain::secret::Secret;
 use crate::domain::time::Clock;
+use crate::domain::trust::TokenKey;
 use crate::gateway::{ControlPlane, Gateway, Listener, LocalPeer, Parts, Start, Threads};
 use crate::net::accept::{Admission, Caps};
 use crate::net::dev_ca;
@@ -48,6 +51,8 @@ pub(super) struct Built {
         expect(dead_code, reason = "nobody is there to set it")
     )]
     pub(super) local_registry: LocalRegistry,
+    /// Sign what servers are told of callers.
+    pub(super) identity_keys: Arc<IdentityKeys>,
     sockets: Listening,
 }
 
@@ -112,6 +117,11 @@ pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built
             .chain(extra_ca(settings));
         ControlPlane::Remote(url, Roots::load(files)?)
     };
+    let identity_keys = Arc::new(IdentityKeys::open(
+        settings.data_dir.join("identity-keys"),
+        base.clock.clone(),
+        settings.auth.identity_key_life.get(),
+    )?);
     let gateway = Gateway::new(Parts {
         config: settings.gateway.clone(),
         http: settings.http.clone(),
@@ -127,6 +137,8 @@ pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built
         control_plane,
         gateway_token: token(base)?,
         roots,
+        identity_keys: Some(Arc::clone(&identity_keys)),
+        identity_entries: settings.auth.verified_entries,
         clock: base.clock.clone(),
         run: random_run(),
     })
@@ -134,6 +146,7 @@ pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built
     Ok(Built {
         gateway: Arc::new(gateway),
         local_registry,
+        identity_keys,
         sockets,
     })
 }
@@ -145,6 +158,7 @@ impl Built {
         if !base.mode.parts().has(Part::Registry) {
             self.follow(base)?;
         }
+        self.turn_keys(base);
         let admission = Admission::new(Caps {
             total: config.limits.connections,
             per_address: config.limits.connections_per_address,
@@ -164,6 +178,36 @@ impl Built {
         Ok(Running { threads })
     }
 
+    /// Has the identity keys followed by new ones when that is due.
+    fn turn_keys(&self, base: &Base<'_>) {
+        let (keys, tasks) = (
+            Arc::clone(&self.identity_keys),
+            base.lifecycle.tasks.clone(),
+        );
+        let stop = base.lifecycle.stop.soft.clone();
+        base.lifecycle.supervise("identity keys", move || {
+            let (keys, tasks, stop) = (Arc::clone(&keys), tasks.clone(), stop.clone());
+            async move {
+                let turning = async {
+                    loop {
+                        let due = Arc::clone(&keys);
+                        match tasks.spawn_blocking(move || due.turn()).await {
+                            Ok(Err(error)) => {
+                                tracing::error!(
+                                    error = &error as &dyn std::error::Error,
+                                    "the identity keys stay as they are"
+                                );
+                            }
+                            Ok(Ok(_)) | Err(_) => {}
+                        }
+                        tokio::time::sleep(KEY_LOOK).await;
+                    }
+                };
+                stop.run_until_cancelled(turning).await;
+            }
+        });
+    }
+
     /// Follows the registry; what lies on disk is in force before the first connection is accepted.
     fn follow(&self, base: &Base<'_>) -> anyhow::Result<()> {
         let settings = base.settings;
@@ -177,6 +221,7 @@ impl Built {
             client: outbound::registry_client(&settings.network)?,
             publisher,
             clock: base.clock.clone(),
+            keys: self.identity_keys.subscribe(),
         };
         let token = token(base)?;
         // With a token at hand, a bad setting ends the start; without one, following begins when the
@@ -251,6 +296,7 @@ struct Following {
     client: reqwest::Client,
     publisher: Arc<Publisher>,
     clock: Clock,
+    keys: watch::Receiver<Vec<TokenKey>>,
 }
 
 impl Following {
@@ -264,9 +310,10 @@ impl Following {
             )
         });
         let identity = Identity {
-            id: dev_ca::host_name().unwrap_or_else(|| "gateway".to_owned()),
+            id: gateway_name(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             default_host: self.default_host.clone(),
+            keys: self.keys.clone(),
         };
         let config = CatalogConfig {
             token,
@@ -304,6 +351,13 @@ impl Following {
     }
 }
 
+/// How the registry lists this gateway.
+pub(super) fn gateway_name() -> String {
+    dev_ca::host_name().unwrap_or_else(|| "gateway".to_owned())
+}
+
+/// Between two looks at the age of the identity keys.
+const KEY_LOOK: Duration = Duration::from_mins(1);
 /// Between two looks for a token file that is not there yet.
 const TOKEN_FILE_LOOK: Duration = Duration::from_secs(1);
 

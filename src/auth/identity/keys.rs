@@ -16,6 +16,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tokio::sync::watch;
 
 use crate::auth::signing::SigningKey;
 use crate::domain::secret::Secret;
@@ -31,6 +32,8 @@ pub struct IdentityKeys {
     life: i64,
     /// Oldest first, never empty.
     keys: ArcSwap<Vec<Arc<Key>>>,
+    /// Their public halves.
+    public: watch::Sender<Vec<TokenKey>>,
 }
 
 #[derive(Debug)]
@@ -76,6 +79,7 @@ impl IdentityKeys {
             found
         };
         Ok(Self {
+            public: watch::Sender::new(public(&keys)),
             life: seconds(life),
             keys: ArcSwap::from_pointee(keys),
             file,
@@ -93,8 +97,12 @@ impl IdentityKeys {
 
     /// The public halves of all, those to come and those that have signed included.
     pub fn public(&self) -> Vec<TokenKey> {
-        let keys = self.keys.load();
-        keys.iter().map(|key| key.key.public().clone()).collect()
+        self.public.borrow().clone()
+    }
+
+    /// Hears of each change of these.
+    pub fn subscribe(&self) -> watch::Receiver<Vec<TokenKey>> {
+        self.public.subscribe()
     }
 
     /// Makes the next key and forgets old ones, where that is due; whether something changed.
@@ -132,10 +140,18 @@ impl IdentityKeys {
             return Ok(false);
         }
         write(&self.file, &keys).map_err(error)?;
-        tracing::info!(keys = keys.len(), "turned the keys for the identity of callers");
+        tracing::info!(
+            keys = keys.len(),
+            "turned the keys for the identity of callers"
+        );
+        self.public.send_replace(public(&keys));
         self.keys.store(Arc::new(keys));
         Ok(true)
     }
+}
+
+fn public(keys: &[Arc<Key>]) -> Vec<TokenKey> {
+    keys.iter().map(|key| key.key.public().clone()).collect()
 }
 
 /// A key while it is in use.
@@ -168,7 +184,8 @@ impl Key {
 
     /// `UNIX-SECONDS PKCS8`.
     fn parse(line: &str) -> io::Result<Self> {
-        let malformed = || io::Error::new(ErrorKind::InvalidData, "a line is not a moment and a key");
+        let malformed =
+            || io::Error::new(ErrorKind::InvalidData, "a line is not a moment and a key");
         let (made_at, key) = line.split_once(' ').ok_or_else(malformed)?;
         let made_at = made_at.parse().map_err(|_| malformed())?;
         let key = URL_SAFE_NO_PAD.decode(key).map_err(|_| malformed())?;
@@ -204,7 +221,10 @@ fn write(file: &Path, keys: &[Arc<Key>]) -> io::Result<()> {
     }
     out.sync_all()?;
     fs::rename(&beside, file)?;
-    match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    match file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
     }

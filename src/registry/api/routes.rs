@@ -98,6 +98,7 @@ pub(super) fn operations() -> OpenApiRouter<Registry> {
         .routes(operation!(gateway::list::list))
         .routes(operation!(system::health::health))
         .routes(operation!(system::config::config))
+        .routes(operation!(system::jwks::jwks))
 }
 
 /// Compressed: each line is flushed as soon as the next one is not there yet.

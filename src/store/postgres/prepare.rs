@@ -149,6 +149,10 @@ pub(super) fn migrations() -> Vec<Migration> {
         ("accounts", include_str!("migrations/0002_accounts.sql")),
         ("policy", include_str!("migrations/0003_policy.sql")),
         ("oidc", include_str!("migrations/0004_oidc.sql")),
+        (
+            "identity_keys",
+            include_str!("migrations/0007_identity_keys.sql"),
+        ),
     ])
 }
 

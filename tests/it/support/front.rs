@@ -15,6 +15,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
+use mcp::auth::identity::keys::IdentityKeys;
 use mcp::auth::oidc::refresh::KeySource;
 use mcp::auth::verify::Verifier;
 use mcp::catalog::snapshot::Access;
@@ -69,6 +70,8 @@ pub(crate) struct Setup {
     pub(crate) key_source: Option<Arc<dyn KeySource>>,
     /// The gateway's URL as its clients know it.
     pub(crate) public_url: Option<&'static str>,
+    /// Sign what servers are told of callers; by default there are none.
+    pub(crate) identity_keys: Option<Arc<IdentityKeys>>,
 }
 
 impl Default for Setup {
@@ -109,6 +112,7 @@ impl Default for Setup {
             trusted_proxies: Vec::new(),
             key_source: None,
             public_url: None,
+            identity_keys: None,
         }
     }
 }
@@ -291,6 +295,8 @@ fn parts(setup: Setup, clock: Clock) -> Parts {
         control_plane: setup.control_plane,
         gateway_token: Some(Secret::new(GATEWAY_TOKEN.to_owned())),
         roots: Roots::built_in(),
+        identity_keys: setup.identity_keys,
+        identity_entries: 64,
         clock,
         run: 1,
     }

@@ -1,0 +1,224 @@
+//! What a server is told of its caller, made once and sent many times.
+//!
+//! Promises: what is told is of the caller, the policy and the server of this request and nobody
+//! else's; a signature is made once per caller and server in half a minute, so a server never gets
+//! an `X-MCP-Identity` that is about to end. Start with [`Identities::of`].
+//!
+//! # Why
+//! A fixed table of small sets, as for checked tokens: only callers with good credentials get in,
+//! nothing has to be swept, and a hit takes one uncontended lock.
+
+use std::fmt;
+use std::hash::BuildHasher as _;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use foldhash::fast::RandomState;
+use http::HeaderValue;
+
+use super::table::CompiledRoute;
+use crate::auth::identity::keys::IdentityKeys;
+use crate::auth::identity::token::Statement;
+use crate::catalog::snapshot::Access;
+use crate::domain::ids::ClusterId;
+use crate::domain::path::ServerPath;
+use crate::domain::principal::Principal;
+use crate::domain::time::Timestamp;
+
+/// The fields that tell a server who calls.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// `X-User`, `X-Username`.
+    pub user: HeaderValue,
+    /// `X-Scopes`.
+    pub scopes: HeaderValue,
+    /// `X-Auth-Method`.
+    pub method: HeaderValue,
+    /// `X-Client-Id`, where one is known.
+    pub client: Option<HeaderValue>,
+    /// `X-MCP-Identity`; none where this gateway has no key.
+    pub token: Option<HeaderValue>,
+}
+
+/// What the answer depends on besides the moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// Which registry's gateway says so.
+    pub cluster: &'a ClusterId,
+    /// What decided.
+    pub access: &'a Arc<Access>,
+    /// The caller.
+    pub caller: &'a Arc<Principal>,
+    /// The server.
+    pub route: &'a Arc<CompiledRoute>,
+}
+
+/// Identities that were made lately.
+pub struct Identities {
+    keys: Option<Arc<IdentityKeys>>,
+    hasher: RandomState,
+    sets: Box<[Mutex<[Option<Entry>; WAYS]>]>,
+}
+
+struct Entry {
+    cluster: ClusterId,
+    /// Weak, so that a policy that was replaced is not kept by those who called under it.
+    access: Weak<Access>,
+    caller: Arc<Principal>,
+    server: ServerPath,
+    since: Timestamp,
+    until: Timestamp,
+    identity: Arc<Identity>,
+}
+
+impl Identities {
+    /// Room for about so many, signed with these keys.
+    pub fn new(keys: Option<Arc<IdentityKeys>>, entries: usize) -> Self {
+        let sets = entries.div_ceil(WAYS).max(1);
+        Self {
+            keys,
+            hasher: RandomState::default(),
+            sets: (0..sets).map(|_| Mutex::default()).collect(),
+        }
+    }
+
+    /// The keys that sign.
+    pub const fn keys(&self) -> Option<&Arc<IdentityKeys>> {
+        self.keys.as_ref()
+    }
+
+    /// What the server is told. Signs, which takes some 30 µs, where nothing fresh is at hand.
+    pub fn of(&self, question: Question<'_>, now: Timestamp) -> Arc<Identity> {
+        let Some(set) = self.set(&question) else {
+            return Arc::new(self.make(question, now));
+        };
+        let found = {
+            let set = set.lock().unwrap_or_else(PoisonError::into_inner);
+            let entry = set.iter().flatten().find(|entry| entry.answers(&question));
+            // A clock that went back makes a miss.
+            let fresh = entry.filter(|entry| entry.since <= now && now < entry.until);
+            fresh.map(|entry| Arc::clone(&entry.identity))
+        };
+        found.unwrap_or_else(|| self.keep(set, question, now))
+    }
+
+    fn keep(
+        &self,
+        set: &Mutex<[Option<Entry>; WAYS]>,
+        question: Question<'_>,
+        now: Timestamp,
+    ) -> Arc<Identity> {
+        let identity = Arc::new(self.make(question, now));
+        let entry = Entry {
+            cluster: question.cluster.clone(),
+            access: Arc::downgrade(question.access),
+            caller: Arc::clone(question.caller),
+            server: question.route.path().clone(),
+            since: now,
+            until: now.plus_seconds(REUSE),
+            identity: Arc::clone(&identity),
+        };
+        let mut set = set.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = set.iter_mut().min_by_key(|slot| match slot {
+            Some(entry) if entry.is_of(&question) => (0, Timestamp::default()),
+            None => (1, Timestamp::default()),
+            Some(entry) => (2, entry.until),
+        });
+        if let Some(place) = place {
+            *place = Some(entry);
+        }
+        identity
+    }
+
+    fn make(&self, question: Question<'_>, now: Timestamp) -> Identity {
+        let caller = question.caller;
+        let mut scopes = String::new();
+        for scope in question.access.policy.scopes_of(caller) {
+            if !scopes.is_empty() {
+                scopes.push(' ');
+            }
+            scopes.push_str(&encoded(&scope));
+        }
+        let statement = Statement {
+            cluster: question.cluster,
+            server: question.route.path().as_str(),
+            caller,
+            scope: &scopes,
+            now,
+        };
+        Identity {
+            token: self.sign(statement),
+            user: encode(&caller.username),
+            scopes: HeaderValue::try_from(scopes).unwrap_or_else(|_| empty()),
+            method: HeaderValue::from_static(caller.method.as_str()),
+            client: caller.client_id.as_deref().map(encode),
+        }
+    }
+
+    fn sign(&self, statement: Statement<'_>) -> Option<HeaderValue> {
+        let key = self.keys.as_ref()?.signing(statement.now)?;
+        let token = statement.sign(&key).inspect_err(
+            |error| tracing::error!(%error, "a server is not told of its caller by a signature"),
+        );
+        let mut value = HeaderValue::try_from(token.ok()?).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    fn set(&self, question: &Question<'_>) -> Option<&Mutex<[Option<Entry>; WAYS]>> {
+        let key = (&question.caller.subject, question.route.path().as_str());
+        let sets = u64::try_from(self.sets.len()).ok()?;
+        let index = self.hasher.hash_one(key).checked_rem(sets)?;
+        self.sets.get(usize::try_from(index).ok()?)
+    }
+}
+
+impl Entry {
+    fn is_of(&self, question: &Question<'_>) -> bool {
+        (Arc::ptr_eq(&self.caller, question.caller) || self.caller == *question.caller)
+            && self.server == *question.route.path()
+    }
+
+    fn answers(&self, question: &Question<'_>) -> bool {
+        self.is_of(question)
+            && Weak::as_ptr(&self.access) == Arc::as_ptr(question.access)
+            && self.cluster == *question.cluster
+    }
+}
+
+impl fmt::Debug for Identities {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Identities")
+            .field("sets", &self.sets.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Percent-encodes what a header value cannot hold unambiguously.
+pub fn encode(text: &str) -> HeaderValue {
+    HeaderValue::try_from(encoded(text)).unwrap_or_else(|_| empty())
+}
+
+fn encoded(text: &str) -> String {
+    const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'~')
+        .remove(b'@')
+        .remove(b'/')
+        .remove(b':')
+        .remove(b'+');
+    percent_encoding::utf8_percent_encode(text, KEPT).to_string()
+}
+
+const fn empty() -> HeaderValue {
+    HeaderValue::from_static("")
+}
+
+const WAYS: usize = 4;
+/// Seconds for which one is sent again: half of its life.
+const REUSE: i64 = 30;
+
+#[cfg(test)]
+mod tests;
