@@ -79,6 +79,15 @@ pub fn own_base(context: &Context, exchange: &Exchange) -> Option<String> {
         .own_base(scheme(context, exchange), host(exchange))
 }
 
+/// What the client called, by this canonical path.
+pub fn called_url(context: &Context, exchange: &Exchange, path: &str) -> String {
+    let (scheme, host) = (scheme(context, exchange), host(exchange));
+    match exchange.head.query() {
+        Some(query) => format!("{scheme}://{host}{path}?{query}"),
+        None => format!("{scheme}://{host}{path}"),
+    }
+}
+
 /// Where it is written who gives tokens for the path that was asked for.
 pub fn metadata_url(context: &Context, exchange: &Exchange) -> String {
     let base = context

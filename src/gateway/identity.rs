@@ -2,19 +2,16 @@
 //!
 //! Promises: what is told is of the caller, the policy and the server of this request and nobody
 //! else's; a signature is made once per caller and server in half a minute, so a server never gets
-//! an `X-MCP-Identity` that is about to end. Start with [`Identities::of`].
-//!
-//! # Why
-//! A fixed table of small sets, as for checked tokens: only callers with good credentials get in,
-//! nothing has to be swept, and a hit takes one uncontended lock.
+//! an `X-MCP-Identity` that is about to end. Only callers with good credentials get into the table of what was
+//! made. Start with [`Identities::of`].
 
-use std::fmt;
 use std::hash::BuildHasher as _;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use foldhash::fast::RandomState;
 use http::HeaderValue;
 
+use super::recent::{Entry, Recent};
 use super::table::CompiledRoute;
 use crate::auth::identity::keys::IdentityKeys;
 use crate::auth::identity::token::Statement;
@@ -53,13 +50,15 @@ pub struct Question<'a> {
 }
 
 /// Identities that were made lately.
+#[derive(Debug)]
 pub struct Identities {
     keys: Option<Arc<IdentityKeys>>,
     hasher: RandomState,
-    sets: Box<[Mutex<[Option<Entry>; WAYS]>]>,
+    told: Recent<Told>,
 }
 
-struct Entry {
+#[derive(Debug)]
+struct Told {
     cluster: ClusterId,
     /// Weak, so that a policy that was replaced is not kept by those who called under it.
     access: Weak<Access>,
@@ -73,11 +72,10 @@ struct Entry {
 impl Identities {
     /// Room for about so many, signed with these keys.
     pub fn new(keys: Option<Arc<IdentityKeys>>, entries: usize) -> Self {
-        let sets = entries.div_ceil(WAYS).max(1);
         Self {
             keys,
             hasher: RandomState::default(),
-            sets: (0..sets).map(|_| Mutex::default()).collect(),
+            told: Recent::new(entries),
         }
     }
 
@@ -88,27 +86,18 @@ impl Identities {
 
     /// What the server is told. Signs, which takes some 30 µs, where nothing fresh is at hand.
     pub fn of(&self, question: Question<'_>, now: Timestamp) -> Arc<Identity> {
-        let Some(set) = self.set(&question) else {
-            return Arc::new(self.make(question, now));
+        let key = (&question.caller.subject, question.route.path().as_str());
+        let hash = self.hasher.hash_one(key);
+        // A clock that went back makes a miss.
+        let fresh = |entry: &Told| {
+            (entry.answers(&question) && entry.since <= now && now < entry.until)
+                .then(|| Arc::clone(&entry.identity))
         };
-        let found = {
-            let set = set.lock().unwrap_or_else(PoisonError::into_inner);
-            let entry = set.iter().flatten().find(|entry| entry.answers(&question));
-            // A clock that went back makes a miss.
-            let fresh = entry.filter(|entry| entry.since <= now && now < entry.until);
-            fresh.map(|entry| Arc::clone(&entry.identity))
-        };
-        found.unwrap_or_else(|| self.keep(set, question, now))
-    }
-
-    fn keep(
-        &self,
-        set: &Mutex<[Option<Entry>; WAYS]>,
-        question: Question<'_>,
-        now: Timestamp,
-    ) -> Arc<Identity> {
+        if let Some(identity) = self.told.find(hash, fresh) {
+            return identity;
+        }
         let identity = Arc::new(self.make(question, now));
-        let entry = Entry {
+        let told = Told {
             cluster: question.cluster.clone(),
             access: Arc::downgrade(question.access),
             caller: Arc::clone(question.caller),
@@ -117,15 +106,7 @@ impl Identities {
             until: now.plus_seconds(REUSE),
             identity: Arc::clone(&identity),
         };
-        let mut set = set.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = set.iter_mut().min_by_key(|slot| match slot {
-            Some(entry) if entry.is_of(&question) => (0, Timestamp::default()),
-            None => (1, Timestamp::default()),
-            Some(entry) => (2, entry.until),
-        });
-        if let Some(place) = place {
-            *place = Some(entry);
-        }
+        self.told.keep(hash, told);
         identity
     }
 
@@ -163,34 +144,26 @@ impl Identities {
         value.set_sensitive(true);
         Some(value)
     }
-
-    fn set(&self, question: &Question<'_>) -> Option<&Mutex<[Option<Entry>; WAYS]>> {
-        let key = (&question.caller.subject, question.route.path().as_str());
-        let sets = u64::try_from(self.sets.len()).ok()?;
-        let index = self.hasher.hash_one(key).checked_rem(sets)?;
-        self.sets.get(usize::try_from(index).ok()?)
-    }
 }
 
-impl Entry {
-    fn is_of(&self, question: &Question<'_>) -> bool {
+impl Told {
+    fn answers(&self, question: &Question<'_>) -> bool {
         (Arc::ptr_eq(&self.caller, question.caller) || self.caller == *question.caller)
             && self.server == *question.route.path()
-    }
-
-    fn answers(&self, question: &Question<'_>) -> bool {
-        self.is_of(question)
             && Weak::as_ptr(&self.access) == Arc::as_ptr(question.access)
             && self.cluster == *question.cluster
     }
 }
 
-impl fmt::Debug for Identities {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Identities")
-            .field("sets", &self.sets.len())
-            .finish_non_exhaustive()
+impl Entry for Told {
+    type Until = Timestamp;
+
+    fn until(&self) -> Timestamp {
+        self.until
+    }
+
+    fn replaces(&self, other: &Self) -> bool {
+        self.caller == other.caller && self.server == other.server
     }
 }
 
@@ -216,7 +189,6 @@ const fn empty() -> HeaderValue {
     HeaderValue::from_static("")
 }
 
-const WAYS: usize = 4;
 /// Seconds for which one is sent again: half of its life.
 const REUSE: i64 = 30;
 

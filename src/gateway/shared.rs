@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::account::RequestIds;
 use super::admit::RequestRules;
+use super::external::External;
 use super::identity::Identities;
 use super::limit::{CallLimit, StreamLimit};
 use super::origin::{LocalPeer, Origin, Origins};
@@ -68,6 +69,8 @@ pub struct Parts {
     pub roots: Roots,
     /// Sign what servers are told of callers.
     pub identity_keys: Option<Arc<IdentityKeys>>,
+    /// Another server that must agree with each call.
+    pub external: Option<External>,
     /// How many callers' identities are remembered.
     pub identity_entries: usize,
     /// Wall-clock time.
@@ -101,6 +104,8 @@ pub struct Gateway {
     pub verifier: Arc<Verifier>,
     /// Fetches keys of identity providers that tokens ask for.
     pub keys: Option<KeyFetcher>,
+    /// Another server that must agree with each call.
+    pub external: Option<External>,
     /// What servers are told of callers.
     pub identities: Identities,
     /// Our own address as clients see it, where it is configured; no slash at its end.
@@ -169,6 +174,7 @@ impl Gateway {
             streams: Streams::new(usage.streams.clone()),
             calls: Streams::new(metrics::Gauge::noop()),
             usage,
+            external: parts.external,
             identities: Identities::new(parts.identity_keys, parts.identity_entries),
             clock: parts.clock,
             verifier,
@@ -366,7 +372,9 @@ fn signer_stays(trust: &Trust, before: &Trust, method: AuthMethod) -> bool {
             };
             trust.issuers.iter().any(same)
         }),
-        AuthMethod::ApiKey | AuthMethod::Session | AuthMethod::Anonymous => true,
+        AuthMethod::ApiKey | AuthMethod::Session | AuthMethod::External | AuthMethod::Anonymous => {
+            true
+        }
     }
 }
 
@@ -375,13 +383,14 @@ impl SnapshotSink for Gateway {
         // Compiling and swapping is one step, so that no older table can come last.
         let _one_at_a_time = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
         let previous = self.table.load_full();
-        let table = Arc::new(Table::compile(
-            Arc::clone(snapshot),
-            previous.as_deref(),
-            &self.origins,
-        ));
+        let snapshot = match &self.external {
+            Some(external) => external.completed(snapshot),
+            None => Arc::clone(snapshot),
+        };
+        let revision = snapshot.revision;
+        let table = Arc::new(Table::compile(snapshot, previous.as_deref(), &self.origins));
         self.table.store(Some(Arc::clone(&table)));
-        tracing::debug!(revision = %snapshot.revision, routes = table.len(), "routing table swapped");
+        tracing::debug!(%revision, routes = table.len(), "routing table swapped");
         self.review_streams(&table);
     }
 }

@@ -21,6 +21,7 @@ use crate::domain::endpoint::UpstreamUrl;
 use crate::domain::secret::Secret;
 use crate::domain::time::Clock;
 use crate::domain::trust::TokenKey;
+use crate::gateway::external::{self, External};
 use crate::gateway::{ControlPlane, Gateway, Listener, LocalPeer, Parts, Start, Threads};
 use crate::net::accept::{Admission, Caps};
 use crate::net::dev_ca;
@@ -117,6 +118,15 @@ pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built
             .chain(extra_ca(settings));
         ControlPlane::Remote(url, Roots::load(files)?)
     };
+    let external = settings.auth.server_url.clone().map(|url| {
+        let settings = external::Settings {
+            url,
+            token: settings.auth.server_token.clone(),
+            ttl: settings.auth.external_cache_ttl.get(),
+            limit: settings.auth.external_timeout.get(),
+        };
+        External::new(&settings, roots.clone())
+    });
     let identity_keys = Arc::new(IdentityKeys::open(
         settings.data_dir.join("identity-keys"),
         base.clock.clone(),
@@ -137,6 +147,7 @@ pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built
         control_plane,
         gateway_token: token(base)?,
         roots,
+        external: external.transpose()?,
         identity_keys: Some(Arc::clone(&identity_keys)),
         identity_entries: settings.auth.verified_entries,
         clock: base.clock.clone(),

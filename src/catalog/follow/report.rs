@@ -19,6 +19,7 @@ struct Report<'f> {
     cluster: Option<ClusterId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<Revision>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     identity_keys: Vec<TokenKey>,
 }
 

@@ -31,6 +31,7 @@ use mcp::domain::secret::Secret;
 use mcp::domain::server::{Route, UpstreamHeader, UpstreamTls};
 use mcp::domain::time::{Clock, Timestamp};
 use mcp::domain::trust::{TokenKey, Trust};
+use mcp::gateway::external::{self, External};
 use mcp::gateway::{ControlPlane, Gateway, Listener, LocalPeer, Parts, Start, Threads};
 use mcp::http::serve::Stop;
 use mcp::net::accept::{Admission, Caps};
@@ -70,6 +71,8 @@ pub(crate) struct Setup {
     pub(crate) key_source: Option<Arc<dyn KeySource>>,
     /// The gateway's URL as its clients know it.
     pub(crate) public_url: Option<&'static str>,
+    /// Another server that must agree with each call.
+    pub(crate) external: Option<external::Settings>,
     /// Sign what servers are told of callers; by default there are none.
     pub(crate) identity_keys: Option<Arc<IdentityKeys>>,
 }
@@ -112,6 +115,7 @@ impl Default for Setup {
             trusted_proxies: Vec::new(),
             key_source: None,
             public_url: None,
+            external: None,
             identity_keys: None,
         }
     }
@@ -295,6 +299,9 @@ fn parts(setup: Setup, clock: Clock) -> Parts {
         control_plane: setup.control_plane,
         gateway_token: Some(Secret::new(GATEWAY_TOKEN.to_owned())),
         roots: Roots::built_in(),
+        external: setup
+            .external
+            .map(|settings| External::new(&settings, Roots::built_in()).unwrap()),
         identity_keys: setup.identity_keys,
         identity_entries: 64,
         clock,
