@@ -54,8 +54,9 @@ impl<E: Entry> Recent<E> {
         self.0.get(usize::try_from(index).ok()?)
     }
 
+    /// How many there are.
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         let held = |set: &Mutex<[Option<E>; WAYS]>| set.lock().unwrap().iter().flatten().count();
         self.0.iter().map(held).sum()
     }
