@@ -61,6 +61,8 @@ pub struct External {
     alone: Arc<Access>,
     /// It gave no usable answer when last asked.
     failing: AtomicBool,
+    /// It agreed without naming anybody, and that was told.
+    nameless: AtomicBool,
     counters: Counters,
 }
 
@@ -107,6 +109,7 @@ impl External {
             verdicts: Verdicts::new(settings.ttl),
             alone: Arc::new(Access::left_to_verdict(key)),
             failing: AtomicBool::new(false),
+            nameless: AtomicBool::new(false),
             counters: Counters::new(),
         })
     }
@@ -151,6 +154,16 @@ impl External {
         let answered = ask::ask(self, pool, question).await;
         self.note(answered.as_ref().err().copied());
         answered.map_err(|_| Reason::AuthUnavailable)
+    }
+
+    /// It agreed to a call, but named nobody, and nobody else knows who it is. Told once.
+    pub fn named_nobody(&self) -> Reason {
+        if !self.nameless.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "the auth server agrees to calls without naming the caller in X-User; they are refused"
+            );
+        }
+        Reason::AuthUnavailable
     }
 
     /// Trouble is told when it begins and when it is over.

@@ -8,6 +8,7 @@ mod bodies;
 mod cancel;
 pub(crate) mod client;
 mod drain;
+mod external;
 mod frames;
 mod h2_streams;
 mod h2_upstream;

@@ -105,19 +105,16 @@ pub(super) async fn judged(
     let verdict = auth_server.judge(&context.pool, &question).await?;
     match verdict {
         Verdict::Allowed(named) => {
-            call.caller = call.caller.take().or(named);
-            if call.caller.is_none() {
-                tracing::debug!("the auth server agreed to a call, but named nobody");
-                return Err(Reason::AuthUnavailable);
-            }
+            let caller = call.caller.take().or(named);
+            call.caller = Some(caller.ok_or_else(|| auth_server.named_nobody())?);
         }
         Verdict::Refused(reason, challenge) => {
             exchange.reply.challenge = challenge;
             return Err(reason);
         }
     }
-    if let (Some(line), Some(caller)) = (&mut exchange.record.line, &call.caller) {
-        line.caller = Some(std::sync::Arc::clone(caller));
+    if let Some(line) = &mut exchange.record.line {
+        line.caller.clone_from(&call.caller);
     }
     Ok(body)
 }
