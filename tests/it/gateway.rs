@@ -25,6 +25,7 @@ mod rights;
 mod routing;
 mod secure;
 mod sessions;
+mod signed;
 mod slowness;
 mod smuggling;
 mod spoofing;
