@@ -60,7 +60,7 @@ pub const KEY_SET_PATH: &str = "/.well-known/jwks.json";
 /// How long a key set may be kept (`Cache-Control` of it).
 pub const KEY_SET_CACHING: &str = "public, max-age=300";
 /// How long a token lives, at most.
-pub const LIFE: Duration = Duration::from_secs(60);
+pub const LIFE: Duration = Duration::from_mins(1);
 
 #[cfg(test)]
 mod tests {

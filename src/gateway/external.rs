@@ -178,7 +178,7 @@ impl External {
             }
             (true, None) => tracing::info!("the auth server answers again"),
             (true, Some(reason)) => {
-                tracing::debug!(reason, "the auth server gave no usable answer")
+                tracing::debug!(reason, "the auth server gave no usable answer");
             }
             (false, None) => {}
         }

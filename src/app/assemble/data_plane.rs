@@ -202,14 +202,9 @@ impl Built {
                 let turning = async {
                     loop {
                         let due = Arc::clone(&keys);
-                        match tasks.spawn_blocking(move || due.turn()).await {
-                            Ok(Err(error)) => {
-                                tracing::error!(
-                                    error = &error as &dyn std::error::Error,
-                                    "the identity keys stay as they are"
-                                );
-                            }
-                            Ok(Ok(_)) | Err(_) => {}
+                        if let Ok(Err(error)) = tasks.spawn_blocking(move || due.turn()).await {
+                            let error = &error as &dyn std::error::Error;
+                            tracing::error!(error, "the identity keys stay as they are");
                         }
                         tokio::time::sleep(KEY_LOOK).await;
                     }

@@ -40,7 +40,7 @@ pub struct IdentityKeys {
 struct Key {
     made_at: Timestamp,
     private: Secret<Vec<u8>>,
-    key: SigningKey,
+    pair: SigningKey,
 }
 
 /// Keys that can be neither read nor made.
@@ -151,7 +151,7 @@ impl IdentityKeys {
 }
 
 fn public(keys: &[Arc<Key>]) -> Vec<TokenKey> {
-    keys.iter().map(|key| key.key.public().clone()).collect()
+    keys.iter().map(|key| key.pair.public().clone()).collect()
 }
 
 /// A key while it is in use.
@@ -162,7 +162,7 @@ impl std::ops::Deref for SigningNow {
     type Target = SigningKey;
 
     fn deref(&self) -> &SigningKey {
-        &self.0.key
+        &self.0.pair
     }
 }
 
@@ -173,12 +173,12 @@ impl Key {
     }
 
     fn of(made_at: Timestamp, private: Secret<Vec<u8>>) -> io::Result<Self> {
-        let key = SigningKey::parse(&private)
+        let pair = SigningKey::parse(&private)
             .map_err(|_| io::Error::new(ErrorKind::InvalidData, "a line holds no P-256 key"))?;
         Ok(Self {
             made_at,
             private,
-            key,
+            pair,
         })
     }
 

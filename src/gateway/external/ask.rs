@@ -106,7 +106,7 @@ pub fn as_field(message: &[u8]) -> Result<HeaderValue, Reason> {
     HeaderValue::try_from(line).map_err(|_| Reason::BadMessage)
 }
 
-/// Asks; the error says what is wrong with the answer.
+/// Asks; the error says what is wrong with the answer. Who waits for it sets the limit of time.
 pub(super) async fn ask(
     external: &External,
     pool: &Arc<Pool>,
@@ -140,7 +140,6 @@ async fn send(
     pool: &Arc<Pool>,
     question: &Question<'_>,
 ) -> Result<Answer, Reason> {
-    let limit = external.limit;
     if external.origin.is_plain() {
         let mut head = BytesMut::with_capacity(HEAD_BYTES);
         head.extend_from_slice(b"GET ");
@@ -153,12 +152,12 @@ async fn send(
             head,
             body: bytes::Bytes::new(),
         };
-        return upstream::send_direct(pool, &external.origin, outgoing, limit).await;
+        return upstream::send_direct(pool, &external.origin, outgoing).await;
     }
     let mut request = Request::new(RequestBody::Empty);
     *request.uri_mut() = external.path.clone().into();
     question.write(external, request.headers_mut());
-    upstream::send(pool, &external.origin, request, limit).await
+    upstream::send(pool, &external.origin, request).await
 }
 
 /// Who it says that it is; nobody, where it names nobody.

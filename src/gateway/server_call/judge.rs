@@ -4,15 +4,15 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, header};
 use tokio::time::Instant;
 
-use super::super::body::RequestBody;
+use super::super::body::{ClientBody, RequestBody};
 use super::super::external::{self, MAX_BODY_BYTES, Question, Verdict};
 use super::super::foreign;
 use super::super::message;
 use super::super::pipeline::{self, Context, Exchange};
 use super::super::reason::Reason;
 use super::super::table::{CompiledRoute, Place};
+use super::authenticate::X_AUTHORIZATION;
 use super::{Call, call_limit};
-use crate::http::leftover::ClientBody;
 use crate::protocol::envelope::Envelope;
 
 /// A client's body: as it comes, or held already because it had to be judged.
@@ -87,8 +87,8 @@ pub(super) async fn judged(
         .map(|(bytes, envelope)| external::as_field(bytes).map(|field| (field, envelope)))
         .transpose()?;
     let url = foreign::called_url(context, exchange, path);
-    let field = if exchange.head.header("x-authorization").is_some() {
-        header::HeaderName::from_static("x-authorization")
+    let field = if call.own_token_elsewhere {
+        X_AUTHORIZATION
     } else {
         header::AUTHORIZATION
     };

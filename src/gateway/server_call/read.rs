@@ -57,7 +57,7 @@ pub(super) async fn read_message(
 }
 
 fn cross_check(head: &RequestHead, envelope: &Envelope<'_>) -> Result<(), Reason> {
-    let single = |name| Single::of(head.header_all(name).iter().map(HeaderValue::as_bytes));
+    let single = |name| Single::of(head.header_all(name).map(HeaderValue::as_bytes));
     let check = HeaderCheck {
         version: single(headers::MCP_PROTOCOL_VERSION),
         method: single(headers::MCP_METHOD),

@@ -245,7 +245,7 @@ async fn whatever_is_not_a_plain_yes_lets_nobody_in() {
             }
         })
         .await;
-        let front = left_to_verdict(&auth, &upstream, Duration::from_secs(60));
+        let front = left_to_verdict(&auth, &upstream, Duration::from_mins(1));
         for _ in 0..2 {
             let reply = called(&front, &[FOREIGN], LIST).await;
             assert_eq!(reply.status(), 503, "{what}: {}", reply.text());
@@ -293,7 +293,7 @@ async fn a_server_that_is_silent_slow_closing_or_away_lets_nobody_in() {
         "http://127.0.0.1:1".to_owned(),
         format!("https://{}", silent.address()),
     ] {
-        let front = asking(&url, Duration::from_secs(60));
+        let front = asking(&url, Duration::from_mins(1));
         let servers = [Server::new("/team/a", &upstream.url("/mcp"))];
         front.apply_snapshot(servers.map(Server::into_entry).into(), None);
         let reply = called(&front, &[FOREIGN], LIST).await;
@@ -371,7 +371,7 @@ async fn no_agreement_brings_a_revoked_ended_or_forged_token_of_ours_back() {
 #[tokio::test]
 async fn a_verdict_is_remembered_for_the_same_caller_and_tool_only() {
     let (auth, upstream) = (Upstream::answering(YES).await, Upstream::ready().await);
-    let front = left_to_verdict(&auth, &upstream, Duration::from_secs(600));
+    let front = left_to_verdict(&auth, &upstream, Duration::from_mins(10));
     let other = ("authorization", "Bearer known-elsewhere-too");
     for (credential, message, asked) in [
         (FOREIGN, LIST, 1),
@@ -410,7 +410,7 @@ async fn one_question_serves_all_callers_that_wait_for_the_same() {
     let front = Front::start(Setup {
         external: Some(Settings {
             limit: Duration::from_secs(20),
-            ..settings(&auth.url(""), Duration::from_secs(60))
+            ..settings(&auth.url(""), Duration::from_mins(1))
         }),
         ..Setup::default()
     });
@@ -474,7 +474,11 @@ async fn a_message_too_long_for_a_field_is_refused_unasked() {
     let front = left_to_verdict(&auth, &upstream, Duration::ZERO);
     let message = |length: usize| {
         let rest = length - CALL.len() + 1;
-        format!("{}{}}}", &CALL[..CALL.len() - 1], " ".repeat(rest - 1))
+        format!(
+            "{}{}}}",
+            CALL.strip_suffix("}").unwrap(),
+            " ".repeat(rest - 1)
+        )
     };
     let fits = message(32 * 1024);
     assert_eq!(fits.len(), 32 * 1024);
@@ -534,7 +538,7 @@ async fn streams_and_sessions_belong_to_whom_the_auth_server_names() {
     let begun = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nmcp-session-id: s1\r\n\
         content-length: 36\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}";
     let upstream = Upstream::answering(begun).await;
-    let front = left_to_verdict(&auth, &upstream, Duration::from_secs(60));
+    let front = left_to_verdict(&auth, &upstream, Duration::from_mins(1));
     let ann = ("authorization", "Bearer ann");
     let begun = called(&front, &[ann], LIST).await;
     let session = begun.head.one("mcp-session-id").unwrap().to_owned();

@@ -1,3 +1,4 @@
+use std::future::{Ready, ready};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
@@ -14,9 +15,9 @@ struct Server {
 }
 
 impl Server {
-    async fn say(&self, verdict: Result<Verdict, Reason>) -> Result<Verdict, Reason> {
+    fn say(&self, verdict: Result<Verdict, Reason>) -> Ready<Result<Verdict, Reason>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        verdict
+        ready(verdict)
     }
 
     fn asked(&self) -> usize {
@@ -24,20 +25,16 @@ impl Server {
     }
 }
 
-fn yes() -> Result<Verdict, Reason> {
-    Ok(Verdict::Allowed(None))
-}
-
-fn no(reason: Reason) -> Result<Verdict, Reason> {
-    Ok(Verdict::Refused(reason, None))
-}
+const YES: Result<Verdict, Reason> = Ok(Verdict::Allowed(None));
+const UNKNOWN: Result<Verdict, Reason> = Ok(Verdict::Refused(Reason::Unauthenticated, None));
+const FORBIDDEN: Result<Verdict, Reason> = Ok(Verdict::Refused(Reason::Forbidden, None));
 
 #[tokio::test(start_paused = true)]
 async fn a_verdict_is_remembered_for_its_time_and_no_longer() {
     let (verdicts, server) = (Verdicts::new(TTL), Server::default());
     for (wait, asked) in [(0, 1), (4_999, 1), (1, 2), (4_000, 2), (1_000, 3)] {
         advance(Duration::from_millis(wait)).await;
-        let verdict = verdicts.of([1; 32], || server.say(yes())).await;
+        let verdict = verdicts.of([1; 32], || server.say(YES)).await;
         assert!(matches!(verdict, Ok(Verdict::Allowed(_))));
         assert_eq!(server.asked(), asked, "after {wait} ms more");
     }
@@ -47,7 +44,7 @@ async fn a_verdict_is_remembered_for_its_time_and_no_longer() {
 async fn being_asked_for_prolongs_nothing() {
     let (verdicts, server) = (Verdicts::new(TTL), Server::default());
     for _ in 0..20 {
-        verdicts.of([1; 32], || server.say(yes())).await.unwrap();
+        verdicts.of([1; 32], || server.say(YES)).await.unwrap();
         advance(Duration::from_secs(1)).await;
     }
     assert_eq!(server.asked(), 4);
@@ -58,19 +55,19 @@ async fn a_verdict_is_as_old_as_its_question() {
     let (verdicts, server) = (Verdicts::new(TTL), Server::default());
     let slow = || async {
         tokio::time::sleep(Duration::from_secs(4)).await;
-        server.say(yes()).await
+        server.say(YES).await
     };
     verdicts.of([1; 32], slow).await.unwrap();
     advance(Duration::from_secs(1)).await;
-    verdicts.of([1; 32], || server.say(yes())).await.unwrap();
+    verdicts.of([1; 32], || server.say(YES)).await.unwrap();
     assert_eq!(server.asked(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_of_somebody_known_is_remembered_and_nothing_else_is() {
     for (said, asked) in [
-        (no(Reason::Forbidden), 1),
-        (no(Reason::Unauthenticated), 3),
+        (FORBIDDEN, 1),
+        (UNKNOWN, 3),
         (Err(Reason::AuthUnavailable), 3),
     ] {
         let (verdicts, server) = (Verdicts::new(TTL), Server::default());
@@ -87,7 +84,7 @@ async fn other_keys_are_other_questions_and_only_so_many_are_kept() {
     for number in 0..20_000_u64 {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&number.to_le_bytes());
-        verdicts.of(key, || server.say(yes())).await.unwrap();
+        verdicts.of(key, || server.say(YES)).await.unwrap();
     }
     assert_eq!(server.asked(), 20_000);
     assert!(verdicts.kept.len() <= ENTRIES);
@@ -98,7 +95,7 @@ async fn other_keys_are_other_questions_and_only_so_many_are_kept() {
 async fn without_a_time_everything_is_asked() {
     let (verdicts, server) = (Verdicts::new(Duration::ZERO), Server::default());
     for _ in 0..3 {
-        verdicts.of([1; 32], || server.say(yes())).await.unwrap();
+        verdicts.of([1; 32], || server.say(YES)).await.unwrap();
     }
     assert_eq!(server.asked(), 3);
 }
@@ -117,7 +114,7 @@ async fn one_question_serves_all_that_wait_even_when_the_first_goes_away() {
         let first = waiting.spawn(async move {
             let ask = || async {
                 gate.notified().await;
-                server.say(no(Reason::Unauthenticated)).await
+                server.say(UNKNOWN).await
             };
             verdicts.of([1; 32], ask).await
         });
