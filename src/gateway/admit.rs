@@ -173,7 +173,7 @@ fn check_fields(head: &RequestHead) -> Result<(), Reason> {
     let repeats = head.headers().repeats();
     for (name, _) in head.headers().iter() {
         // A name with '_' becomes one with '-' in CGI-like servers, a second spelling of ours.
-        if name.as_str().contains('_') {
+        if name.as_str().as_bytes().contains(&b'_') {
             return Err(Reason::BadHeader);
         }
         // Two readers may pick two of them, whatever the body says.
