@@ -67,7 +67,7 @@ instructions() {
 gateways() { PYTHONDONTWRITEBYTECODE=1 python3 tests/proxies/run.py; }
 browser() { PYTHONDONTWRITEBYTECODE=1 python3 tests/clients/with_mcp.py --shape full -- npm --prefix web run --silent e2e; }
 
-identity() { (cd tests/identity && MCP_BINARY="$ROOT/target/debug/mcp" node --test identity.test.mjs); }
+identity() { (cd tests/identity && MCP_BINARY="$ROOT/target/debug/mcp" node --test --test-concurrency=1 identity.test.mjs backend.test.mjs); }
 
 step "setup: what the tests need"              scripts/setup.sh test
 step "scripts: settings, images, units"        python3 scripts/test-scripts.py

@@ -7,10 +7,13 @@ pub mod api_key;
 #[cfg(feature = "registry")]
 pub mod gateway_key;
 pub mod gateway_token;
+pub mod identity;
 #[cfg(feature = "registry")]
 pub mod issue;
 #[cfg(any(feature = "registry", feature = "gateway"))]
 pub mod oidc;
 #[cfg(feature = "registry")]
 pub mod password;
+#[cfg(any(feature = "registry", feature = "gateway"))]
+pub mod signing;
 pub mod verify;

@@ -14,6 +14,7 @@ mod error;
 mod files;
 mod gateways;
 mod health;
+mod identity_keys;
 mod import;
 pub mod info;
 mod keys;
@@ -67,6 +68,8 @@ struct Inner {
     admin: login::LocalAdmin,
     sessions: sessions::Sessions,
     gateways: gateways::Gateways,
+    /// When keys of gateways were last noted.
+    seen_keys: identity_keys::Seen,
     /// Requests that wait for a change.
     held: Arc<Semaphore>,
     /// Pages that follow the servers' health.

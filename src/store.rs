@@ -37,6 +37,7 @@ use crate::domain::policy::Policy;
 use crate::domain::secret::Secret;
 use crate::domain::server::ServerDefinition;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::TokenKey;
 
 /// A database that is open, migrated and locked by this process where it must be.
 #[async_trait]
@@ -87,6 +88,8 @@ pub trait Transaction: Send {
     fn users(&mut self) -> &mut dyn UserRepository;
     /// Identity providers.
     fn oidc(&mut self) -> &mut dyn OidcRepository;
+    /// Public keys of gateways.
+    fn identity_keys(&mut self) -> &mut dyn IdentityKeyRepository;
     /// Who may do what.
     fn policy(&mut self) -> &mut dyn PolicyRepository;
     /// Accounts of programs.
@@ -467,6 +470,28 @@ pub trait OidcRepository: Send {
     async fn use_once(&mut self, id: &[u8; 32], ends_at: Timestamp) -> Result<bool, Error>;
     /// Forgets what no longer matters, owners of sessions that are gone included.
     async fn purge(&mut self, now: Timestamp) -> Result<(), Error>;
+}
+
+/// A key with which a gateway signs what servers are told of callers, public half.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredIdentityKey {
+    /// The key.
+    pub key: TokenKey,
+    /// Who reported it last.
+    pub gateway: String,
+    /// When it was last reported, about.
+    pub seen_at: Timestamp,
+}
+
+/// Public keys of gateways.
+#[async_trait]
+pub trait IdentityKeyRepository: Send {
+    /// All, by key id.
+    async fn list(&mut self) -> Result<Vec<StoredIdentityKey>, Error>;
+    /// Adds one, or notes that it was seen again.
+    async fn see(&mut self, key: &StoredIdentityKey) -> Result<(), Error>;
+    /// Forgets those that were not seen since; how many that were.
+    async fn purge(&mut self, since: Timestamp) -> Result<u64, Error>;
 }
 
 /// What can go wrong with a database.

@@ -3,14 +3,11 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 
+pub use super::signing::Failed;
+use super::signing::SigningKey;
 use crate::domain::ids::TokenId;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
@@ -51,10 +48,7 @@ impl Issuer {
     /// # Errors
     /// [`Failed`] without randomness.
     pub fn new_key() -> Result<Secret<Vec<u8>>, Failed> {
-        let document =
-            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
-                .map_err(|_| Failed)?;
-        Ok(Secret::new(document.as_ref().to_vec()))
+        SigningKey::generate()
     }
 
     /// With a key made by [`Issuer::new_key`]; `issuer` is the `iss` of every token.
@@ -62,17 +56,9 @@ impl Issuer {
     /// # Errors
     /// [`Failed`] when it is not such a key.
     pub fn new(key: &Secret<Vec<u8>>, issuer: &str) -> Result<Self, Failed> {
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.expose())
-            .map_err(|_| Failed)?;
-        let point = pair.public_key().as_ref();
-        let (x, y) = point.get(1..33).zip(point.get(33..65)).ok_or(Failed)?;
-        let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
-        // RFC 7638.
-        let thumbprint = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
-        let kid = URL_SAFE_NO_PAD.encode(digest(&SHA256, thumbprint.as_bytes()));
         Ok(Self {
             key: EncodingKey::from_ec_der(key.expose()),
-            public: TokenKey { kid, x, y },
+            public: SigningKey::parse(key)?.public().clone(),
             name: issuer.to_owned(),
         })
     }
@@ -121,11 +107,6 @@ impl fmt::Debug for Issuer {
             .finish_non_exhaustive()
     }
 }
-
-/// Signing was not possible.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("could not sign a token: the signing key is unusable")]
-pub struct Failed;
 
 #[derive(Serialize)]
 struct Claims<'a> {

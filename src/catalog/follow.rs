@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use reqwest::Client;
+use tokio::sync::watch::Receiver;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -43,6 +44,7 @@ use super::snapshot::Snapshot;
 use crate::config::CatalogConfig;
 use crate::domain::secret::Secret;
 use crate::domain::time::{Clock, Timestamp};
+use crate::domain::trust::TokenKey;
 
 use session::Session;
 use token::Token;
@@ -56,6 +58,8 @@ pub struct Identity {
     pub version: String,
     /// Host of polled servers that name only a port.
     pub default_host: String,
+    /// Public keys with which this gateway signs.
+    pub keys: Receiver<Vec<TokenKey>>,
 }
 
 /// Why a follower cannot be made.

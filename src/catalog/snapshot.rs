@@ -53,3 +53,20 @@ pub struct Access {
     /// For what this and other gateways hand out to clients.
     pub session_key: SessionKey,
 }
+
+impl Access {
+    /// Where the registry offers no policy and another server's verdict decides: no token counts
+    /// here, and no policy allows anything.
+    pub fn left_to_verdict(session_key: SessionKey) -> Self {
+        Self {
+            policy: Policy::default(),
+            trust: Trust::default(),
+            session_key,
+        }
+    }
+
+    /// Whether it is such a one. A registry always names an issuer.
+    pub fn is_left_to_verdict(&self) -> bool {
+        self.trust.issuer.is_empty()
+    }
+}

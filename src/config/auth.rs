@@ -27,10 +27,16 @@ pub struct AuthConfig {
     pub verified_ttl: Period,
     /// How many verified tokens are remembered.
     pub verified_entries: usize,
-    /// Another server that must agree with each call (`AUTH_SERVER_URL`); not used by this version.
+    /// Another server that must agree with each call (`AUTH_SERVER_URL`).
     pub server_url: Option<url::Url>,
+    /// What we show to that server as `X-Gateway-Authorization` (`AUTH_SERVER_TOKEN`).
+    pub server_token: Option<Secret<String>>,
+    /// How long an answer of that server is remembered; 0: never.
+    pub external_cache_ttl: Period,
+    /// How long that server may take.
+    pub external_timeout: Period,
+    /// How long one key signs `X-MCP-Identity` before the next one does.
+    pub identity_key_life: Period,
     /// Listener of `mcp auth-server` (`AUTH_BIND`).
     pub bind: Bind,
-    /// How long an answer of that server is remembered; not used by this version.
-    pub external_cache_ttl: Period,
 }

@@ -308,12 +308,39 @@ fn tokens(draft: &mut Draft, config: &Config) {
     }
 }
 
+/// Who is asked about each call, where somebody is.
 fn auth_server(draft: &mut Draft, config: &Config) {
-    if config.auth.server_url.is_some() {
+    let Some(url) = &config.auth.server_url else {
+        return;
+    };
+    if let Some(problem) = not_http(url) {
         draft.blame(
             "auth.server_url",
-            "this version's gateway decides in process and cannot ask another server",
-            "remove AUTH_SERVER_URL from the gateway's environment; rights come from the registry",
+            problem,
+            "write the auth server's base, such as http://auth-server:8888, or its whole address",
+        );
+        return;
+    }
+    no_zero(
+        draft,
+        &[("auth.external_timeout", config.auth.external_timeout)],
+    );
+    let asked = match url.path() {
+        "/" | "" => format!("{}/auth/validate", url.as_str().trim_end_matches('/')),
+        _ => url.to_string(),
+    };
+    draft.warnings.push(format!(
+        "AUTH_SERVER_URL is set: {asked} is asked about every call, and none passes without its 200"
+    ));
+    let is_near = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if url.scheme() == "http" && !is_near {
+        draft.warnings.push(
+            "AUTH_SERVER_URL is plain HTTP: callers' tokens travel to it in the clear".to_owned(),
         );
     }
 }

@@ -39,6 +39,7 @@ pub const NAMED: &[Named] = &[
     named("auth.session_max", &["SESSION_MAX_AGE_SECONDS"]),
     named("auth.tokens_per_hour", &["MAX_TOKENS_PER_USER_PER_HOUR"]),
     named("auth.server_url", &["AUTH_SERVER_URL"]),
+    named("auth.server_token", &["AUTH_SERVER_TOKEN"]),
     named("auth.bind", &["AUTH_BIND"]),
     named("oidc.issuer", &["OIDC_ISSUER"]),
     named("oidc.internal_url", &["OIDC_INTERNAL_URL"]),
@@ -79,6 +80,7 @@ pub const SECRETS: &[&str] = &[
     "store.database_url",
     "auth.admin_password",
     "auth.secret_key",
+    "auth.server_token",
     "oidc.client_secret",
     "metrics.database_url",
     "tls.keyfile_password",
@@ -89,7 +91,6 @@ pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "metrics.bind",
     "metrics.service_url",
     "metrics.database_url",
-    "auth.external_cache_ttl",
 ];
 
 /// The form that every key has in the environment.

@@ -16,6 +16,8 @@ pub enum AuthMethod {
     Keycloak,
     /// A browser session.
     Session,
+    /// An external auth server said so.
+    External,
     /// Nothing was shown.
     Anonymous,
 }
@@ -29,6 +31,7 @@ impl AuthMethod {
             Self::Oidc => "oidc",
             Self::Keycloak => "keycloak",
             Self::Session => "session_cookie",
+            Self::External => "external",
             Self::Anonymous => "anonymous",
         }
     }

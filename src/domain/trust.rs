@@ -53,6 +53,10 @@ pub struct Trust {
     /// Gateways of other people that may ask for a verdict.
     #[serde(default, skip_serializing_if = "GatewayKeys::is_empty")]
     pub gateways: GatewayKeys,
+    /// Keys with which gateways sign what servers are told of callers; nobody calls with such a
+    /// token.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gateway_keys: Vec<TokenKey>,
 }
 
 impl Trust {

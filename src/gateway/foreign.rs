@@ -14,6 +14,7 @@ use super::pipeline::{Context, Exchange};
 use super::reason::Reason;
 use super::shared::Gateway;
 use super::table::Place;
+use crate::auth::identity;
 use crate::auth::verify::{self, Rejection};
 use crate::catalog::snapshot::Access;
 use crate::domain::principal::Principal;
@@ -78,6 +79,15 @@ pub fn own_base(context: &Context, exchange: &Exchange) -> Option<String> {
         .own_base(scheme(context, exchange), host(exchange))
 }
 
+/// What the client called, by this canonical path.
+pub fn called_url(context: &Context, exchange: &Exchange, path: &str) -> String {
+    let (scheme, host) = (scheme(context, exchange), host(exchange));
+    match exchange.head.query() {
+        Some(query) => format!("{scheme}://{host}{path}?{query}"),
+        None => format!("{scheme}://{host}{path}"),
+    }
+}
+
 /// Where it is written who gives tokens for the path that was asked for.
 pub fn metadata_url(context: &Context, exchange: &Exchange) -> String {
     let base = context
@@ -122,6 +132,24 @@ pub fn metadata(context: &Context, exchange: &Exchange) -> Result<Response<Respo
         "resource_name": route.path().as_str(),
     });
     Ok(answer(StatusCode::OK, document.to_string().into()))
+}
+
+/// The keys by which servers check what they are told of callers: those of all gateways that the
+/// registry knows, and ours.
+///
+/// # Errors
+/// Why there is none.
+pub fn key_set(context: &Context, exchange: &Exchange) -> Result<Response<ResponseBody>, Reason> {
+    if !matches!(*exchange.head.method(), Method::GET | Method::HEAD) {
+        return Err(Reason::MethodNotAllowed);
+    }
+    let table = context.gateway.table();
+    let access = table.as_ref().and_then(|table| table.access());
+    let all = access.map_or(&[][..], |access| &access.trust.gateway_keys);
+    let ours = context.gateway.identities.keys();
+    let ours = ours.map(|keys| keys.public()).unwrap_or_default();
+    let body = identity::key_set(all.iter().chain(&ours));
+    Ok(answer(StatusCode::OK, body.into()))
 }
 
 /// For pages of any origin, for minutes.

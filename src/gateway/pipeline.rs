@@ -30,6 +30,7 @@ use super::streams::Stream;
 use super::table::Place;
 use super::tunnel;
 use super::upstream::{Answer, AnswerBody, Pool};
+use crate::auth::identity::KEY_SET_PATH;
 use crate::domain::target;
 use crate::http::connection::Connection;
 
@@ -183,6 +184,12 @@ fn route(context: &Context, mut exchange: Box<Exchange>, body: ClientBody) -> Ne
             Err(reason) => refuse(reason, &exchange.reply, exchange.record),
         });
     }
+    if exchange.path == KEY_SET_PATH {
+        return Next::Answered(match foreign::key_set(context, &exchange) {
+            Ok(page) => own_page(page, exchange.record),
+            Err(reason) => refuse(reason, &exchange.reply, exchange.record),
+        });
+    }
     if control::is_control_plane(&exchange.path) {
         return Next::ControlPlane(exchange, body);
     }
@@ -212,6 +219,7 @@ fn route(context: &Context, mut exchange: Box<Exchange>, body: ClientBody) -> Ne
     let found = Found {
         route: Arc::clone(route),
         deciding: table.access().cloned().zip(table.seals().cloned()),
+        cluster: table.snapshot().cluster.clone(),
     };
     exchange.record.route = Some(Arc::clone(route));
     Next::Call(exchange, found, body)

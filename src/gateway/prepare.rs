@@ -7,9 +7,9 @@ use http::{HeaderValue, Method};
 
 use super::account::RequestId;
 use super::head::RequestHead;
+use super::identity::{Identity, encode};
 use super::table::CompiledRoute;
 use super::upstream::Outgoing;
-use crate::domain::principal::{Principal, header_text};
 use crate::http::connection::Connection;
 use crate::protocol::{headers, version};
 
@@ -40,6 +40,7 @@ const SCOPES: HeaderName = HeaderName::from_static("x-scopes");
 const AUTH_METHOD: HeaderName = HeaderName::from_static("x-auth-method");
 const CLIENT_ID: HeaderName = HeaderName::from_static("x-client-id");
 const SERVER_NAME: HeaderName = HeaderName::from_static("x-server-name");
+const MCP_IDENTITY: HeaderName = HeaderName::from_static("x-mcp-identity");
 const TOOL_NAME: HeaderName = HeaderName::from_static("x-tool-name");
 
 impl Forwarded {
@@ -89,8 +90,8 @@ pub struct ServerRequest<'a> {
     pub route: &'a CompiledRoute,
     /// `Host`.
     pub host: &'a HeaderValue,
-    /// The caller; `None` at a public server, where no identity is set.
-    pub caller: Option<&'a Principal>,
+    /// Who calls; `None` at a public server, where no identity is set.
+    pub identity: Option<&'a Identity>,
     /// `X-Tool-Name`: the tool of a `tools/call`, else the JSON-RPC method.
     pub tool: Option<&'a str>,
     /// The caller's `Authorization` goes on: the server asks for it and our own token came elsewhere.
@@ -194,8 +195,8 @@ impl ServerRequest<'_> {
         self.forwarded.write(fields);
         fields.put(&FORWARDED_PREFIX, &self.route.prefix);
         fields.put_bytes(&REQUEST_ID, self.request_id.text().as_bytes());
-        if let Some(caller) = self.caller {
-            write_identity(fields, caller, self.route, self.tool);
+        if let Some(identity) = self.identity {
+            write_identity(fields, identity, self.route, self.tool);
         }
         for (name, value) in &self.route.headers {
             fields.put(name, value);
@@ -278,34 +279,24 @@ fn join_cookies(headers: &mut HeaderMap) {
 
 fn write_identity(
     fields: &mut impl Fields,
-    caller: &Principal,
+    identity: &Identity,
     route: &CompiledRoute,
     tool: Option<&str>,
 ) {
-    let user = encode(&caller.username);
-    fields.put(&USER, &user);
-    fields.put(&USERNAME, &user);
-    let mut scopes = String::new();
-    for scope in &caller.scopes {
-        if !scopes.is_empty() {
-            scopes.push(' ');
-        }
-        scopes.push_str(scope);
+    fields.put(&USER, &identity.user);
+    fields.put(&USERNAME, &identity.user);
+    fields.put(&SCOPES, &identity.scopes);
+    fields.put(&AUTH_METHOD, &identity.method);
+    if let Some(client) = &identity.client {
+        fields.put(&CLIENT_ID, client);
     }
-    fields.put_bytes(&SCOPES, scopes.as_bytes());
-    fields.put_bytes(&AUTH_METHOD, caller.method.as_str().as_bytes());
-    if let Some(client) = &caller.client_id {
-        fields.put(&CLIENT_ID, &encode(client));
+    if let Some(token) = &identity.token {
+        fields.put(&MCP_IDENTITY, token);
     }
     fields.put(&SERVER_NAME, &route.name);
     if let Some(tool) = tool {
         fields.put(&TOOL_NAME, &encode(tool));
     }
-}
-
-/// Percent-encodes what a header value cannot hold unambiguously.
-fn encode(text: &str) -> HeaderValue {
-    HeaderValue::try_from(header_text(text)).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// What `Connection` names beside itself: fields of this hop (RFC 9110 §7.6.1).
@@ -463,11 +454,5 @@ mod tests {
                 number.to_string().as_bytes()
             );
         }
-    }
-
-    #[test]
-    fn names_are_encoded_without_ambiguity() {
-        assert_eq!(encode("ann@example.org"), "ann@example.org");
-        assert_eq!(encode("a b,c\u{20ac}"), "a%20b%2Cc%E2%82%AC");
     }
 }

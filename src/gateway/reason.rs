@@ -110,6 +110,8 @@ reasons! {
     RegistryUnavailable = SERVICE_UNAVAILABLE, 5033, "registry_unavailable", "the registry cannot be reached; MCP traffic goes on";
     /// A token of an identity provider none of whose keys is known.
     IssuerUnavailable = SERVICE_UNAVAILABLE, 5035, "issuer_unavailable", "the identity provider's keys are not known yet; try again";
+    /// The auth server did not answer, or not so that it can be understood.
+    AuthUnavailable = SERVICE_UNAVAILABLE, 5036, "auth_unavailable", "the auth server gave no usable answer, so nobody is let in; try again";
     /// Connecting took too long.
     UpstreamConnectTimeout = GATEWAY_TIMEOUT, 5040, "upstream_connect_timeout", "the server did not accept the connection in time";
     /// It came back to us.

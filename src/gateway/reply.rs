@@ -23,6 +23,8 @@ pub struct ReplyContext {
     pub token_shown: bool,
     /// Where it is written who gives tokens (RFC 9728).
     pub resource_metadata: Option<String>,
+    /// What the auth server asks for (`WWW-Authenticate`).
+    pub challenge: Option<HeaderValue>,
     /// `Allow` of a 405.
     pub allow: Option<&'static str>,
     /// `Retry-After` of a 429, in seconds.
@@ -52,8 +54,17 @@ pub fn refuse(reason: Reason, context: &ReplyContext, id: RequestId) -> Response
 }
 
 fn add_hints(headers: &mut HeaderMap, reason: Reason, context: &ReplyContext) {
-    if reason == Reason::Unauthenticated {
-        headers.insert(header::WWW_AUTHENTICATE, challenge(context));
+    let asked = context.challenge.clone();
+    match reason {
+        Reason::Unauthenticated => {
+            let challenge = asked.unwrap_or_else(|| challenge(context));
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        // RFC 6750 §3.1: which scope would do.
+        Reason::Forbidden => {
+            asked.map(|asked| headers.insert(header::WWW_AUTHENTICATE, asked));
+        }
+        _ => {}
     }
     if reason == Reason::MethodNotAllowed {
         let allow = context

@@ -4,6 +4,7 @@
 
 mod authenticate;
 mod charge;
+mod judge;
 mod read;
 
 use std::pin::pin;
@@ -17,9 +18,11 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::authenticate::authenticate;
 use self::charge::{charge, counted_as};
+use self::judge::{Inbound, judged};
 use self::read::read_message;
 use super::body::{ClientBody, RequestBody, ResponseBody};
 use super::filter::{self, View};
+use super::identity::{self, Identity};
 use super::legacy;
 use super::pipeline::{self, Context, Exchange, Passing};
 use super::prepare::ServerRequest;
@@ -31,8 +34,9 @@ use super::streams::Stream;
 use super::table::{CompiledRoute, Place, Target};
 use super::upstream;
 use crate::catalog::snapshot::Access;
+use crate::domain::ids::ClusterId;
 use crate::domain::policy::Action;
-use crate::domain::principal::Principal;
+use crate::domain::principal::{AuthMethod, Principal};
 
 /// What an endpoint takes; nothing says so for what lies below a `passthrough` server.
 pub const fn methods(place: Place<'_>) -> &'static str {
@@ -47,6 +51,8 @@ pub const fn methods(place: Place<'_>) -> &'static str {
 #[derive(Debug, Default)]
 struct Call {
     caller: Option<Arc<Principal>>,
+    /// What the server is told of the caller.
+    identity: Option<Arc<Identity>>,
     /// The token came in `X-Authorization`, so that `Authorization` is the upstream's.
     own_token_elsewhere: bool,
     /// `X-Tool-Name`.
@@ -72,6 +78,8 @@ pub struct Found {
     pub route: Arc<CompiledRoute>,
     /// What decides, where something does.
     pub deciding: Option<(Arc<Access>, Arc<Seals>)>,
+    /// Whose gateway we are.
+    pub cluster: ClusterId,
 }
 
 /// Carries one request to a server and its answer back.
@@ -81,20 +89,12 @@ pub async fn call(
     found: Found,
     body: ClientBody,
 ) -> Response<ResponseBody> {
-    let Found { route, deciding } = found;
     let path = std::mem::take(&mut exchange.path);
-    let below = path.get(route.path().as_str().len()..).unwrap_or_default();
+    let below = path
+        .get(found.route.path().as_str().len()..)
+        .unwrap_or_default();
     let place = Place::of(below, exchange.head.query());
-    match attempt(
-        &context,
-        &mut exchange,
-        &route,
-        place,
-        deciding.as_ref(),
-        body,
-    )
-    .await
-    {
+    match attempt(&context, &mut exchange, &found, place, &path, body).await {
         Ok((answer, call, stream)) => {
             let timeouts = &context.gateway.timeouts;
             let passing = Passing {
@@ -114,15 +114,25 @@ pub async fn call(
 async fn attempt(
     context: &Context,
     exchange: &mut Exchange,
-    route: &Arc<CompiledRoute>,
+    found: &Found,
     place: Place<'_>,
-    deciding: Option<&(Arc<Access>, Arc<Seals>)>,
+    path: &str,
     body: ClientBody,
 ) -> Result<(upstream::Answer, Call, Stream), Reason> {
     let gateway = &context.gateway;
-    let (access, seals) = deciding.ok_or(Reason::NoPolicy)?;
+    let route = &found.route;
+    let (access, seals) = found.deciding.as_ref().ok_or(Reason::NoPolicy)?;
     check_method(exchange, place, route)?;
     let mut call = authenticate(context, exchange, route, access).await?;
+    let body = if gateway.external.is_some() {
+        // Boxed: rare, and large.
+        Box::pin(judged(
+            context, exchange, route, place, path, &mut call, body,
+        ))
+        .await?
+    } else {
+        Inbound::Open(body)
+    };
     let mut stream = Stream {
         route: Some(Arc::clone(route)),
         caller: call.caller.clone(),
@@ -139,7 +149,7 @@ async fn attempt(
         full_right.then_some(()).ok_or(Reason::Forbidden)?;
         call.endless = exchange.websocket;
         (
-            pipeline::stream_body(body, context),
+            body.unread(context),
             gateway.timeouts.upstream_first_byte.get(),
         )
     } else if *exchange.head.method() == Method::POST && !(route.route.passthrough && full_right) {
@@ -157,11 +167,17 @@ async fn attempt(
             .then_some(())
             .ok_or(Reason::Forbidden)?;
         call.endless = *exchange.head.method() == Method::GET;
-        (
-            pipeline::stream_body(body, context),
-            call_limit(gateway, route),
-        )
+        (body.unread(context), call_limit(gateway, route))
     };
+    call.identity = call.caller.as_ref().map(|caller| {
+        let question = identity::Question {
+            cluster: &found.cluster,
+            access,
+            caller,
+            route,
+        };
+        gateway.identities.of(question, gateway.clock.now())
+    });
     let (target, path) = match call.message_target.take() {
         Some(path) => (&route.sse, path),
         None => destination(route, place, exchange.head.query())?,
@@ -169,7 +185,8 @@ async fn attempt(
     let is_stream = *exchange.head.method() == Method::GET && !raw;
     let asked = Some(path.clone()).filter(|_| is_stream && opens_legacy(route, place));
     let to = (target, path);
-    let view = call.caller.as_ref().filter(|_| !full_right);
+    let looks = !full_right && !access.is_left_to_verdict();
+    let view = call.caller.as_ref().filter(|_| looks);
     let view =
         view.map(|caller| View::new(access, route, caller, gateway.limits.message_bytes.bytes()));
     stream.endless = call.endless;
@@ -342,8 +359,13 @@ fn may(
     caller: Option<&Principal>,
     action: Action<'_>,
 ) -> bool {
-    route.route.public
-        || caller.is_some_and(|caller| access.policy.allows(caller, route.path(), action))
+    let may = |caller: &Principal| {
+        let judged = access.is_left_to_verdict() && caller.method == AuthMethod::External;
+        // A verdict on one message says nothing of what nobody reads.
+        (judged && action != Action::Everything)
+            || access.policy.allows(caller, route.path(), action)
+    };
+    route.route.public || caller.is_some_and(may)
 }
 
 fn call_limit(gateway: &Gateway, route: &CompiledRoute) -> Duration {
@@ -380,7 +402,7 @@ async fn send(
     let request = ServerRequest {
         route,
         host: &target.host,
-        caller: call.caller.as_deref(),
+        identity: call.identity.as_deref(),
         tool: call.tool.as_deref(),
         keep_authorization: route.route.forward_authorization && call.own_token_elsewhere,
         request_id: exchange.record.id,

@@ -44,6 +44,13 @@ pub struct Seals {
     urls: RandomizedNonceKey,
 }
 
+/// A key of this process alone.
+pub fn random_key() -> Option<SessionKey> {
+    let mut key = [0; KEY_BYTES];
+    aws_lc_rs::rand::fill(&mut key).ok()?;
+    Some(SessionKey(Secret::new(key)))
+}
+
 /// To whom something is handed out.
 #[derive(Clone, Copy, Debug)]
 pub struct Holder<'a> {
@@ -70,9 +77,7 @@ impl Seals {
 
     /// From a key of this process alone.
     pub fn random() -> Option<Self> {
-        let mut key = [0; KEY_BYTES];
-        aws_lc_rs::rand::fill(&mut key).ok()?;
-        Self::new(&SessionKey(Secret::new(key)))
+        Self::new(&random_key()?)
     }
 
     /// Whether it was made from this key.

@@ -12,12 +12,15 @@ use tokio_util::task::TaskTracker;
 use super::account::RequestIds;
 use super::admit::RequestRules;
 use super::audit::Audit;
+use super::external::External;
+use super::identity::Identities;
 use super::limit::{CallLimit, StreamLimit};
 use super::origin::{LocalPeer, Origin, Origins};
 use super::reason::Reason;
 use super::streams::{Stream, StreamGuard, Streams};
 use super::table::Table;
 use super::usage::GatewayUsage;
+use crate::auth::identity::keys::IdentityKeys;
 use crate::auth::oidc::refresh::{KeyFetcher, KeySource};
 use crate::auth::verify::Verifier;
 use crate::catalog::{Snapshot, SnapshotSink};
@@ -67,6 +70,12 @@ pub struct Parts {
     pub gateway_token: Option<Secret<String>>,
     /// Certificates of servers are judged by these.
     pub roots: Roots,
+    /// Sign what servers are told of callers.
+    pub identity_keys: Option<Arc<IdentityKeys>>,
+    /// Another server that must agree with each call.
+    pub external: Option<External>,
+    /// How many callers' identities are remembered.
+    pub identity_entries: usize,
     /// Wall-clock time.
     pub clock: Clock,
     /// Tells this process' request ids from those of others.
@@ -100,6 +109,10 @@ pub struct Gateway {
     pub verifier: Arc<Verifier>,
     /// Fetches keys of identity providers that tokens ask for.
     pub keys: Option<KeyFetcher>,
+    /// Another server that must agree with each call.
+    pub external: Option<External>,
+    /// What servers are told of callers.
+    pub identities: Identities,
     /// Our own address as clients see it, where it is configured; no slash at its end.
     public_base: Option<String>,
     /// Wall-clock time.
@@ -167,6 +180,8 @@ impl Gateway {
             streams: Streams::new(usage.streams.clone()),
             calls: Streams::new(metrics::Gauge::noop()),
             usage,
+            external: parts.external,
+            identities: Identities::new(parts.identity_keys, parts.identity_entries),
             clock: parts.clock,
             verifier,
             keys,
@@ -363,7 +378,9 @@ fn signer_stays(trust: &Trust, before: &Trust, method: AuthMethod) -> bool {
             };
             trust.issuers.iter().any(same)
         }),
-        AuthMethod::ApiKey | AuthMethod::Session | AuthMethod::Anonymous => true,
+        AuthMethod::ApiKey | AuthMethod::Session | AuthMethod::External | AuthMethod::Anonymous => {
+            true
+        }
     }
 }
 
@@ -372,13 +389,14 @@ impl SnapshotSink for Gateway {
         // Compiling and swapping is one step, so that no older table can come last.
         let _one_at_a_time = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
         let previous = self.table.load_full();
-        let table = Arc::new(Table::compile(
-            Arc::clone(snapshot),
-            previous.as_deref(),
-            &self.origins,
-        ));
+        let snapshot = match &self.external {
+            Some(external) => external.completed(snapshot),
+            None => Arc::clone(snapshot),
+        };
+        let revision = snapshot.revision;
+        let table = Arc::new(Table::compile(snapshot, previous.as_deref(), &self.origins));
         self.table.store(Some(Arc::clone(&table)));
-        tracing::debug!(revision = %snapshot.revision, routes = table.len(), "routing table swapped");
+        tracing::debug!(%revision, routes = table.len(), "routing table swapped");
         self.review_streams(&table);
     }
 }

@@ -226,6 +226,7 @@ pub(super) async fn read_view(
         .await?
         .put_into(&mut access.trust);
     super::oidc::put_into(transaction, &mut access.trust, now).await?;
+    super::identity_keys::put_into(transaction, &mut access.trust).await?;
     let origin = match transaction.policy().find().await? {
         Some(stored) => {
             let origin = PolicyOrigin::of(&stored);

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::gateways::Gateways;
+use super::identity_keys::Seen;
 use super::keys::Keys;
 use super::login::LocalAdmin;
 use super::sessions::Sessions;
@@ -131,6 +132,7 @@ impl Registry {
             gateway_tokens,
             admin,
             gateways: Gateways::default(),
+            seen_keys: Seen::default(),
             held: Arc::new(Semaphore::new(settings.registry.held_requests)),
             feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
             guard: Arc::new(AddressGuard::new(&settings.network)),

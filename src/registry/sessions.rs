@@ -304,7 +304,7 @@ impl Registry {
             .await?;
         transaction.oidc().purge(now).await?;
         transaction.commit(Bump::No).await?;
-        Ok(())
+        self.forget_identity_keys().await
     }
 }
 

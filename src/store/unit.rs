@@ -4,6 +4,7 @@
 pub(super) mod access;
 mod audit;
 mod gateways;
+mod identity_keys;
 mod imports;
 mod keys;
 mod oidc;
@@ -21,8 +22,8 @@ use sqlx::migrate::{Migration, MigrationType};
 use super::seal::{Place, SealError, Sealer};
 use super::sql::{Commits, Connection, Value};
 use super::{
-    AuditRepository, Bump, Error, GatewayRepository, ImportRepository, KeyRepository,
-    OidcRepository, PolicyRepository, ServerRepository, ServiceAccountRepository,
+    AuditRepository, Bump, Error, GatewayRepository, IdentityKeyRepository, ImportRepository,
+    KeyRepository, OidcRepository, PolicyRepository, ServerRepository, ServiceAccountRepository,
     SessionRepository, TokenRepository, Transaction, UserRepository,
 };
 use crate::domain::ids::{ClusterId, Revision};
@@ -100,6 +101,10 @@ impl<C: Connection> Transaction for Unit<C> {
     }
 
     fn oidc(&mut self) -> &mut dyn OidcRepository {
+        self
+    }
+
+    fn identity_keys(&mut self) -> &mut dyn IdentityKeyRepository {
         self
     }
 

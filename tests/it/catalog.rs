@@ -74,6 +74,7 @@ fn follower(base: &str, publisher: &Arc<Publisher>) -> Follower {
         id: "gw".into(),
         version: "1".into(),
         default_host: "localhost".into(),
+        keys: tokio::sync::watch::channel(Vec::new()).1,
     };
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     Follower::new(

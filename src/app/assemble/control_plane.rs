@@ -115,6 +115,7 @@ pub(super) async fn start(
         let peer = local_peer(&router, &connections);
         // Set once: this is the only place, and it runs once.
         let _ = gateway.local_registry.set(peer);
+        publish_keys(base, &registry, gateway).await?;
     }
     #[cfg(not(feature = "gateway"))]
     let _ = gateway;
@@ -122,6 +123,42 @@ pub(super) async fn start(
         listen(base, socket, router, &connections, "registry's listener")?;
     }
     Ok(Running { store, connections })
+}
+
+/// The keys of this process' gateway are known before it serves, and again whenever they change.
+#[cfg(feature = "gateway")]
+async fn publish_keys(
+    base: &Base<'_>,
+    registry: &Registry,
+    gateway: &LocalGateway,
+) -> anyhow::Result<()> {
+    let name = super::data_plane::gateway_name();
+    let (registry, keys) = (registry.clone(), gateway.identity_keys.subscribe());
+    registry
+        .publish_identity_keys(&name, &gateway.identity_keys.public())
+        .await?;
+    let stop = base.lifecycle.stop.soft.clone();
+    base.lifecycle.supervise("gateway's keys", move || {
+        let (registry, mut keys) = (registry.clone(), keys.clone());
+        let (name, stop) = (name.clone(), stop.clone());
+        async move {
+            let publishing = async {
+                loop {
+                    let present = keys.borrow_and_update().clone();
+                    if let Err(error) = registry.publish_identity_keys(&name, &present).await {
+                        tracing::warn!(
+                            error = format!("{error:#}"),
+                            "the gateway's keys are not published"
+                        );
+                    }
+                    // Sooner or later they are noted as seen again.
+                    let _ = tokio::time::timeout(KEYS_AGAIN, keys.changed()).await;
+                }
+            };
+            stop.run_until_cancelled(publishing).await;
+        }
+    });
+    Ok(())
 }
 
 fn sinks(gateway: Option<&LocalGateway>) -> Vec<Arc<dyn SnapshotSink>> {
@@ -249,6 +286,9 @@ fn service(
     }))
 }
 
+/// Between two notes that the gateway's keys are in use.
+#[cfg(feature = "gateway")]
+const KEYS_AGAIN: std::time::Duration = std::time::Duration::from_mins(1);
 /// Bytes on their way between gateway and registry, per connection and direction.
 #[cfg(feature = "gateway")]
 const DUPLEX_BYTES: usize = 64 * 1024;

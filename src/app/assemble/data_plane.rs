@@ -4,6 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -11,11 +12,13 @@ use super::super::listeners::{Sockets, Which};
 use super::following::Following;
 use super::telling::{self, Telling};
 use super::{Base, Settings, is_public};
+use crate::auth::identity::keys::IdentityKeys;
 use crate::auth::verify::Verifier;
 use crate::catalog::{Publisher, SnapshotSink};
 use crate::config::Part;
 use crate::domain::endpoint::UpstreamUrl;
 use crate::domain::secret::Secret;
+use crate::gateway::external::{self, External};
 use crate::gateway::{ControlPlane, Gateway, Listener, LocalPeer, Parts, Start, Threads};
 use crate::net::accept::{Admission, Caps};
 use crate::net::dev_ca;
@@ -42,6 +45,8 @@ pub(super) struct Built {
     pub(super) gateway: Arc<Gateway>,
     /// To be set by the registry of this process.
     pub(super) local_registry: LocalRegistry,
+    /// Sign what servers are told of callers.
+    pub(super) identity_keys: Arc<IdentityKeys>,
     sockets: Listening,
 }
 
@@ -107,6 +112,20 @@ pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built
             .chain(extra_ca(settings));
         ControlPlane::Remote(url, Roots::load(files)?)
     };
+    let external = settings.auth.server_url.clone().map(|url| {
+        let settings = external::Settings {
+            url,
+            token: settings.auth.server_token.clone(),
+            ttl: settings.auth.external_cache_ttl.get(),
+            limit: settings.auth.external_timeout.get(),
+        };
+        External::new(&settings, roots.clone())
+    });
+    let identity_keys = Arc::new(IdentityKeys::open(
+        settings.data_dir.join("identity-keys"),
+        base.clock.clone(),
+        settings.auth.identity_key_life.get(),
+    )?);
     let gateway = Gateway::new(Parts {
         config: settings.gateway.clone(),
         audit: telling::wanted(base),
@@ -123,6 +142,9 @@ pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built
         control_plane,
         gateway_token: token(base)?,
         roots,
+        external: external.transpose()?,
+        identity_keys: Some(Arc::clone(&identity_keys)),
+        identity_entries: settings.auth.verified_entries,
         clock: base.clock.clone(),
         run: random_run(),
     })
@@ -130,6 +152,7 @@ pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built
     Ok(Built {
         gateway: Arc::new(gateway),
         local_registry,
+        identity_keys,
         sockets,
     })
 }
@@ -141,6 +164,7 @@ impl Built {
         if !base.mode.parts().has(Part::Registry) {
             self.follow(base)?;
         }
+        self.turn_keys(base);
         let admission = Admission::new(Caps {
             total: config.limits.connections,
             per_address: config.limits.connections_per_address,
@@ -161,11 +185,36 @@ impl Built {
         Ok(Running { threads, telling })
     }
 
+    /// Has the identity keys followed by new ones when that is due.
+    fn turn_keys(&self, base: &Base<'_>) {
+        let (keys, tasks) = (
+            Arc::clone(&self.identity_keys),
+            base.lifecycle.tasks.clone(),
+        );
+        let stop = base.lifecycle.stop.soft.clone();
+        base.lifecycle.supervise("identity keys", move || {
+            let (keys, tasks, stop) = (Arc::clone(&keys), tasks.clone(), stop.clone());
+            async move {
+                let turning = async {
+                    loop {
+                        let due = Arc::clone(&keys);
+                        if let Ok(Err(error)) = tasks.spawn_blocking(move || due.turn()).await {
+                            let error = &error as &dyn std::error::Error;
+                            tracing::error!(error, "the identity keys stay as they are");
+                        }
+                        tokio::time::sleep(KEY_LOOK).await;
+                    }
+                };
+                stop.run_until_cancelled(turning).await;
+            }
+        });
+    }
+
     /// Follows the registry; what lies on disk is in force before the first connection is accepted.
     fn follow(&self, base: &Base<'_>) -> anyhow::Result<()> {
         let sink: Arc<dyn SnapshotSink> = Arc::clone(&self.gateway) as _;
-        let id = dev_ca::host_name().unwrap_or_else(|| "gateway".to_owned());
-        let following = Following::new(base, id, "snapshot", sink)?;
+        let following = Following::new(base, gateway_name(), "snapshot", sink)?
+            .reporting(self.identity_keys.subscribe());
         self.wait_for_snapshot(base, following.publisher());
         let gateway = Arc::clone(&self.gateway);
         following.start(base, token(base)?, move |token| {
@@ -210,6 +259,14 @@ impl Running {
             .context("the gateway failed")
     }
 }
+
+/// How the registry lists this gateway.
+pub(super) fn gateway_name() -> String {
+    dev_ca::host_name().unwrap_or_else(|| "gateway".to_owned())
+}
+
+/// Between two looks at the age of the identity keys.
+const KEY_LOOK: Duration = Duration::from_mins(1);
 
 /// What this gateway shows to the registry: of several, the first.
 #[cfg_attr(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::watch;
 
 use super::Base;
 use crate::catalog::disk::Disk;
@@ -13,6 +14,7 @@ use crate::catalog::{Publisher, SnapshotSink};
 use crate::config::CatalogConfig;
 use crate::domain::secret::Secret;
 use crate::domain::time::Clock;
+use crate::domain::trust::TokenKey;
 use crate::net::outbound;
 
 /// What a follower is made of.
@@ -26,6 +28,8 @@ pub(super) struct Following {
     client: reqwest::Client,
     publisher: Arc<Publisher>,
     clock: Clock,
+    /// What it signs with, to be reported.
+    keys: watch::Receiver<Vec<TokenKey>>,
 }
 
 impl Following {
@@ -46,7 +50,14 @@ impl Following {
             client: outbound::registry_client(&settings.network)?,
             publisher: Arc::new(Publisher::new(vec![sink])),
             clock: base.clock.clone(),
+            keys: watch::channel(Vec::new()).1,
         })
+    }
+
+    /// The same, telling the registry the public halves of these keys.
+    pub(super) fn reporting(mut self, keys: watch::Receiver<Vec<TokenKey>>) -> Self {
+        self.keys = keys;
+        self
     }
 
     /// Where snapshots are published.
@@ -103,6 +114,7 @@ impl Following {
             id: self.id.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             default_host: self.default_host.clone(),
+            keys: self.keys.clone(),
         };
         let config = CatalogConfig {
             token,

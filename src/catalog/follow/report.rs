@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{Follower, meters};
 use crate::domain::ids::{ClusterId, Revision};
+use crate::domain::trust::TokenKey;
 
 #[derive(Serialize)]
 struct Report<'f> {
@@ -18,13 +19,17 @@ struct Report<'f> {
     cluster: Option<ClusterId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<Revision>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    identity_keys: Vec<TokenKey>,
 }
 
 /// Reports on change and every [`EVERY`], as long as the watch is connected.
 pub(super) async fn run(follower: &Follower, mut connected: watch::Receiver<bool>) {
     let mut snapshots = follower.publisher.subscribe();
+    let mut keys = follower.identity.keys.clone();
     while connected.wait_for(|connected| *connected).await.is_ok() {
         snapshots.mark_unchanged();
+        keys.mark_unchanged();
         let understood = send(follower).await;
         let pause = if understood {
             EVERY
@@ -33,6 +38,7 @@ pub(super) async fn run(follower: &Follower, mut connected: watch::Receiver<bool
         };
         tokio::select! {
             () = sleep(pause) => {}
+            Ok(()) = keys.changed(), if understood => {}
             changed = snapshots.changed(), if understood => {
                 if changed.is_err() {
                     return;
@@ -54,6 +60,7 @@ async fn send(follower: &Follower) -> bool {
         version: &follower.identity.version,
         cluster: current.as_ref().map(|current| current.cluster.clone()),
         revision: current.as_ref().map(|current| current.revision),
+        identity_keys: follower.identity.keys.borrow().clone(),
     };
     let started = Instant::now();
     let request = follower

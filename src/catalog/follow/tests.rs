@@ -62,6 +62,7 @@ impl Running {
             id: "gw-1".into(),
             version: "1.2.3".into(),
             default_host: "localhost".into(),
+            keys: tokio::sync::watch::channel(Vec::new()).1,
         };
         let clock = Clock::system();
         let follower = Follower::new(

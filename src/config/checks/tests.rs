@@ -138,10 +138,20 @@ const CONTRADICTIONS: &[Case] = &[
         &["catalog.token"],
     ),
     (GATEWAY, &[("REGISTRY_API_TOKEN", "short")], &[]),
+    (GATEWAY, &[("AUTH_SERVER_URL", "http://auth:8888")], &[]),
+    (FULL, &[("AUTH_SERVER_URL", "https://auth/check")], &[]),
     (
         GATEWAY,
-        &[("AUTH_SERVER_URL", "http://auth")],
+        &[("AUTH_SERVER_URL", "ftp://auth")],
         &["auth.server_url"],
+    ),
+    (
+        GATEWAY,
+        &[
+            ("AUTH_SERVER_URL", "http://auth"),
+            ("MCP__AUTH__EXTERNAL_TIMEOUT", "0s"),
+        ],
+        &["auth.external_timeout"],
     ),
     (REGISTRY, &[("AUTH_SERVER_URL", "http://auth")], &[]),
     (

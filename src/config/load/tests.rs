@@ -170,6 +170,7 @@ const TABLE: &[(&str, &str, &str)] = &[
         "auth.server_url",
         "http://auth-server:8888",
     ),
+    ("AUTH_SERVER_TOKEN", "auth.server_token", "s"),
     (
         "METRICS_SERVICE_URL",
         "metrics.service_url",

@@ -1,7 +1,5 @@
 //! Phase four: who is calling a server, and by which token.
 
-use std::sync::Arc;
-
 use http::header::{self, HeaderName};
 
 use super::super::foreign;
@@ -9,9 +7,12 @@ use super::super::pipeline::{Context, Exchange};
 use super::super::reason::Reason;
 use super::super::table::CompiledRoute;
 use super::Call;
+use crate::auth::api_key;
+use crate::auth::verify::Rejection;
 use crate::catalog::snapshot::Access;
 
-/// Checks the token that was shown. Cookies are never a credential here.
+/// Checks the token that was shown. Cookies are never a credential here. Where an external auth
+/// server is asked too, a token that is not known here leaves the caller open.
 pub(super) async fn authenticate(
     context: &Context,
     exchange: &mut Exchange,
@@ -30,10 +31,15 @@ pub(super) async fn authenticate(
     let shown = exchange.head.header_str(field);
     let token = shown.and_then(bearer);
     exchange.reply.token_shown = shown.is_some();
+    let judge_comes = context.gateway.external.is_some();
     let verified = match token {
+        // The auth server knows whom it lets in.
+        _ if judge_comes && access.is_left_to_verdict() => Ok(None),
+        None if judge_comes => Ok(None),
         None => Err(Reason::Unauthenticated),
         Some(token) => match context.gateway.verifier.verify(&access.trust, token) {
-            Ok(caller) => Ok(caller),
+            Ok(caller) => Ok(Some(caller)),
+            Err(rejection) if judge_comes && is_of_others(rejection, token) => Ok(None),
             // What takes longer, and what comes of providers only.
             Err(rejection) if !access.trust.issuers.is_empty() => {
                 let question = foreign::Question {
@@ -48,22 +54,39 @@ pub(super) async fn authenticate(
                     rejection,
                 ))
                 .await
+                .map(Some)
             }
             Err(rejection) => Err(foreign::reason(rejection)),
         },
     };
-    if verified.is_err() && !access.trust.issuers.is_empty() {
+    if !matches!(verified, Ok(Some(_))) && !access.trust.issuers.is_empty() {
         exchange.reply.resource_metadata = Some(foreign::metadata_url(context, exchange));
     }
     let caller = verified?;
     if let Some(line) = &mut exchange.record.line {
-        line.caller = Some(Arc::clone(&caller));
+        line.caller.clone_from(&caller);
     }
     Ok(Call {
-        caller: Some(caller),
+        caller,
         own_token_elsewhere: elsewhere,
         ..Call::default()
     })
+}
+
+/// Whether a token may be one of those that only the auth server knows. What is ours, or of a
+/// provider that the registry knows, is judged here: an agreement from elsewhere brings no token
+/// back that was revoked.
+fn is_of_others(rejection: Rejection, token: &str) -> bool {
+    let unknown = matches!(
+        rejection,
+        Rejection::Malformed
+            | Rejection::Header
+            | Rejection::Algorithm
+            | Rejection::Type
+            | Rejection::UnknownKey
+            | Rejection::Issuer
+    );
+    unknown && !token.starts_with(api_key::PREFIX)
 }
 
 /// The token in `Bearer TOKEN` (RFC 6750 §2.1).
@@ -73,4 +96,4 @@ fn bearer(value: &str) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-const X_AUTHORIZATION: HeaderName = HeaderName::from_static("x-authorization");
+pub(super) const X_AUTHORIZATION: HeaderName = HeaderName::from_static("x-authorization");

@@ -3,13 +3,13 @@
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use super::super::body::ClientBody;
 use super::super::head::RequestHead;
 use super::super::message;
 use super::super::pipeline::Exchange;
 use super::super::reason::Reason;
 use super::super::shared::Gateway;
 use super::super::table::CompiledRoute;
+use super::judge::Inbound;
 use super::{Call, may};
 use crate::catalog::snapshot::Access;
 use crate::domain::policy::Action;
@@ -23,17 +23,13 @@ pub(super) async fn read_message(
     route: &CompiledRoute,
     access: &Access,
     call: &mut Call,
-    body: ClientBody,
+    body: Inbound,
     deadline: Instant,
 ) -> Result<usize, Reason> {
     message::check_media(&exchange.head)?;
-    let bytes = message::hold(
-        body,
-        gateway.limits.message_bytes.bytes(),
-        gateway.timeouts.body_idle.get(),
-        deadline,
-    )
-    .await?;
+    let limit = gateway.limits.message_bytes.bytes();
+    let silence = gateway.timeouts.body_idle.get();
+    let bytes = body.hold(limit, silence, deadline).await?;
     let envelope = Envelope::parse(&bytes).map_err(|error| {
         tracing::debug!(reason = error.reason(), "message refused");
         Reason::BadMessage

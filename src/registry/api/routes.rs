@@ -102,6 +102,7 @@ pub(super) fn operations() -> OpenApiRouter<Registry> {
         .routes(operation!(gateway::remove::remove))
         .routes(operation!(system::health::health))
         .routes(operation!(system::config::config))
+        .routes(operation!(system::jwks::jwks))
 }
 
 /// Compressed: each line is flushed as soon as the next one is not there yet.

@@ -4,3 +4,4 @@ pub(super) mod config;
 pub(super) mod description;
 pub(super) mod feed;
 pub(super) mod health;
+pub(super) mod jwks;

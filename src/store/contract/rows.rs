@@ -5,10 +5,11 @@ use crate::domain::api_key::KeyHash;
 use crate::domain::ids::TokenId;
 use crate::domain::policy::{Policy, Rules, ScopeRules};
 use crate::domain::secret::Secret;
+use crate::domain::trust::TokenKey;
 use crate::store::{
     AuditEntry, Bump, Ends, Error, ImportedFile, Owner, Store, StoredGateway, StoredIdentity,
-    StoredIssuer, StoredLogout, StoredPolicy, StoredServer, StoredServiceAccount, StoredSession,
-    StoredToken, StoredUser,
+    StoredIdentityKey, StoredIssuer, StoredLogout, StoredPolicy, StoredServer,
+    StoredServiceAccount, StoredSession, StoredToken, StoredUser,
 };
 
 super::on_each_database!(
@@ -31,6 +32,7 @@ super::on_each_database!(
     an_issuer_is_kept_as_it_was_last_seen,
     sessions_of_a_provider_end_by_their_name_there_or_by_user,
     logouts_and_what_is_used_once_are_remembered_while_they_matter,
+    keys_of_gateways_are_kept_as_long_as_they_are_seen,
     the_audit_lists_the_newest_first,
     no_secret_is_stored_in_the_clear,
 );
@@ -657,4 +659,30 @@ async fn logouts_and_what_is_used_once_are_remembered_while_they_matter(fixture:
     assert_eq!(oidc.logouts(NOW).await.unwrap(), [logout("a", 9)]);
     assert!(oidc.use_once(&[1; 32], later).await.unwrap());
     assert!(!oidc.use_once(&[2; 32], later).await.unwrap());
+}
+
+async fn keys_of_gateways_are_kept_as_long_as_they_are_seen(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let key = |kid: &str, seen: i64| StoredIdentityKey {
+        key: TokenKey {
+            kid: kid.into(),
+            x: "X".into(),
+            y: "Y".into(),
+        },
+        gateway: "gw".into(),
+        seen_at: NOW.plus_seconds(seen),
+    };
+    let mut transaction = store.begin().await.unwrap();
+    let keys = transaction.identity_keys();
+    for one in [key("b", 0), key("B", 1), key("a", 2), key("b", 3)] {
+        keys.see(&one).await.unwrap();
+    }
+    transaction.commit(Bump::Yes).await.unwrap();
+    let found = store.read().await.unwrap().identity_keys().list().await;
+    assert_eq!(found.unwrap(), [key("B", 1), key("a", 2), key("b", 3)]);
+    let mut transaction = store.begin().await.unwrap();
+    let keys = transaction.identity_keys();
+    assert_eq!(keys.purge(NOW.plus_seconds(2)).await.unwrap(), 1);
+    assert_eq!(keys.purge(NOW.plus_seconds(2)).await.unwrap(), 0);
+    assert_eq!(keys.list().await.unwrap(), [key("a", 2), key("b", 3)]);
 }

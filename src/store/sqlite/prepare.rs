@@ -198,6 +198,10 @@ pub(super) fn migrations() -> Vec<Migration> {
         ("oidc", include_str!("migrations/0004_oidc.sql")),
         ("gateways", include_str!("migrations/0005_gateways.sql")),
         ("audit", include_str!("migrations/0006_audit.sql")),
+        (
+            "identity_keys",
+            include_str!("migrations/0007_identity_keys.sql"),
+        ),
     ])
 }
 

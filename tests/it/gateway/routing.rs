@@ -210,7 +210,7 @@ async fn control_plane_paths_reach_the_registry_with_credentials_untouched() {
         "/ws/health",
         "/v0/servers",
         "/v0.1/servers/ns%2fname",
-        "/.well-known/jwks.json",
+        "/.well-known/openid-configuration",
     ];
     let mut client = Client::plain(front.plain).await;
     for (index, target) in targets.into_iter().enumerate() {

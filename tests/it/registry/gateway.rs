@@ -5,9 +5,11 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::Method;
 use http_body_util::BodyExt as _;
+use mcp::auth::signing::SigningKey;
 use mcp::catalog::Snapshot;
 use mcp::catalog::wire::{Codec, Message};
 use mcp::domain::secret::Secret;
+use mcp::domain::trust::TokenKey;
 use serde_json::json;
 
 use crate::support::TestApp;
@@ -233,4 +235,84 @@ async fn a_gateways_credential_is_shown_once_and_counts_until_it_is_taken_out() 
             "{said:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_keys_of_gateways_are_published_to_all_and_forgotten_when_nobody_reports_them() {
+    let app = TestApp::start().await;
+    let (one, other) = (identity_key(), identity_key());
+    let report = |id: &'static str, keys: Vec<TokenKey>| {
+        let body = json!({"id": id, "version": "1", "identity_keys": keys});
+        app.call(Method::POST, "/api/gateway/report")
+            .bearer(GATEWAY_TOKEN)
+            .json(&body)
+            .send()
+    };
+    let before = app.applied.revisions().len();
+    assert_eq!(report("gw", vec![one.clone()]).await.status, 204);
+    // Another one of that name is another gateway.
+    assert_eq!(report("gw", vec![other.clone()]).await.status, 204);
+    assert_eq!(report("gw", vec![one.clone()]).await.status, 204);
+    let published = app.applied.last().access.clone().unwrap();
+    let published = &published.trust.gateway_keys;
+    assert!(published.len() == 2 && published.contains(&one) && published.contains(&other));
+    let changes = app.applied.revisions().len() - before;
+    assert_eq!(changes, 2, "what is known already is no change");
+    let set = app.get("/.well-known/jwks.json").send().await;
+    assert_eq!(set.header("cache-control"), "public, max-age=300");
+    assert_eq!(set.json()["keys"].as_array().unwrap().len(), 2);
+    let audited = app.audit().await;
+    assert_eq!(
+        audited
+            .iter()
+            .filter(|entry| entry.action == "gateway.key")
+            .count(),
+        2
+    );
+    // A restart forgets none.
+    let app = app.restart(|_| {}).await;
+    let set = app.get("/.well-known/jwks.json").send().await.json();
+    assert_eq!(set["keys"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_no_key_of_a_gateway_is_refused() {
+    let app = TestApp::start().await;
+    let key = identity_key();
+    let wrong = |change: fn(&mut TokenKey)| {
+        let mut key = key.clone();
+        change(&mut key);
+        json!([key])
+    };
+    for keys in [
+        json!("nonsense"),
+        json!([{"kid": "a"}]),
+        wrong(|key| key.kid = "admin".into()),
+        wrong(|key| key.x = key.y.clone()),
+        wrong(|key| key.x.push('=')),
+        json!(vec![key.clone(); 9]),
+    ] {
+        let body = json!({"id": "gw", "identity_keys": keys});
+        let reply = app
+            .call(Method::POST, "/api/gateway/report")
+            .bearer(GATEWAY_TOKEN)
+            .json(&body)
+            .send()
+            .await;
+        assert_eq!(reply.status, 422, "{keys}");
+        assert!(reply.errors()[0].starts_with("/identity_keys: "));
+    }
+    let mine = json!({"id": "gw", "identity_keys": [key]});
+    let stranger = app
+        .call(Method::POST, "/api/gateway/report")
+        .bearer("somebody")
+        .json(&mine);
+    assert_eq!(stranger.send().await.status, 401);
+    let access = app.applied.last().access.clone().unwrap();
+    assert!(access.trust.gateway_keys.is_empty());
+}
+
+fn identity_key() -> TokenKey {
+    let private = SigningKey::generate().unwrap();
+    SigningKey::parse(&private).unwrap().public().clone()
 }

@@ -333,8 +333,11 @@ fn settings(folder: &Path) -> Settings {
             verified_ttl: seconds(60),
             verified_entries: 1_000,
             server_url: None,
-            bind: Bind::at(([127, 0, 0, 1], 0).into()),
+            server_token: None,
             external_cache_ttl: seconds(30),
+            external_timeout: seconds(5),
+            identity_key_life: seconds(30 * 24 * 3_600),
+            bind: Bind::at(([127, 0, 0, 1], 0).into()),
         },
         oidc: no_provider(),
         network: NetworkConfig {

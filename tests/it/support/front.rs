@@ -15,6 +15,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
+use mcp::auth::identity::keys::IdentityKeys;
 use mcp::auth::oidc::refresh::KeySource;
 use mcp::auth::verify::Verifier;
 use mcp::catalog::snapshot::Access;
@@ -30,6 +31,7 @@ use mcp::domain::secret::Secret;
 use mcp::domain::server::{Route, UpstreamHeader, UpstreamTls};
 use mcp::domain::time::{Clock, Timestamp};
 use mcp::domain::trust::{TokenKey, Trust};
+use mcp::gateway::external::{self, External};
 use mcp::gateway::{ControlPlane, Gateway, Listener, LocalPeer, Parts, Start, Threads};
 use mcp::http::serve::Stop;
 use mcp::net::accept::{Admission, Caps};
@@ -71,6 +73,10 @@ pub(crate) struct Setup {
     pub(crate) public_url: Option<&'static str>,
     /// What is told of calls.
     pub(crate) audit: AuditConfig,
+    /// Another server that must agree with each call.
+    pub(crate) external: Option<external::Settings>,
+    /// Sign what servers are told of callers; by default there are none.
+    pub(crate) identity_keys: Option<Arc<IdentityKeys>>,
 }
 
 impl Default for Setup {
@@ -118,6 +124,8 @@ impl Default for Setup {
                 keep: millis(1_000),
                 keep_bytes: ByteSize::new(1 << 20),
             },
+            external: None,
+            identity_keys: None,
         }
     }
 }
@@ -301,6 +309,11 @@ fn parts(setup: Setup, clock: Clock) -> Parts {
         control_plane: setup.control_plane,
         gateway_token: Some(Secret::new(GATEWAY_TOKEN.to_owned())),
         roots: Roots::built_in(),
+        external: setup
+            .external
+            .map(|settings| External::new(&settings, Roots::built_in()).unwrap()),
+        identity_keys: setup.identity_keys,
+        identity_entries: 64,
         clock,
         run: 1,
     }
