@@ -3,6 +3,7 @@
 //! `upstream` and `client` are the two ends; each other module holds one family of claims.
 
 mod admission;
+pub(crate) mod attempts;
 mod backpressure;
 mod bodies;
 mod cancel;

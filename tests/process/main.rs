@@ -25,6 +25,7 @@ mod floods;
 mod following;
 mod modes;
 mod refusals;
+mod spoofing;
 mod start;
 mod stop;
 mod support;
