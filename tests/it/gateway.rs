@@ -8,6 +8,7 @@ mod backpressure;
 mod bodies;
 mod cancel;
 pub(crate) mod client;
+mod crossing;
 mod drain;
 mod frames;
 mod h2_streams;
