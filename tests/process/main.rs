@@ -14,6 +14,7 @@
     reason = "helpers of tests fail by panicking, as tests do, and say what they measured"
 )]
 
+mod canary;
 mod certificates;
 mod changes;
 mod client;
