@@ -7,6 +7,7 @@ use std::sync::Arc;
 use metrics::{counter, gauge};
 use tokio::sync::watch;
 
+use super::diff::{Difference, differences};
 use super::snapshot::Snapshot;
 
 /// Takes a new snapshot into use before `apply` returns.
@@ -66,16 +67,12 @@ impl Publisher {
 fn announce(old: Option<&Snapshot>, new: &Snapshot) {
     let none = BTreeMap::new();
     let before = old.map_or(&none, |old| &old.routes);
-    let removed = before
-        .keys()
-        .filter(|path| !new.routes.contains_key(*path))
-        .count();
-    let (mut added, mut changed) = (0_usize, 0_usize);
-    for (path, route) in &new.routes {
-        match before.get(path) {
-            None => added += 1,
-            Some(old) if !Arc::ptr_eq(old, route) && old != route => changed += 1,
-            Some(_) => {}
+    let (mut added, mut changed, mut removed) = (0_usize, 0_usize, 0_usize);
+    for difference in differences(before, &new.routes) {
+        match difference {
+            Difference::Added(..) => added += 1,
+            Difference::Changed(..) => changed += 1,
+            Difference::Removed(_) => removed += 1,
         }
     }
     tracing::info!(

@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::diff::{Difference, differences};
 use super::snapshot::{Access, SessionKey, Snapshot};
 use crate::domain::ids::{ClusterId, Revision};
 use crate::domain::path::ServerPath;
@@ -158,13 +159,13 @@ impl Codec {
             return self.full(to);
         }
         let keys = LineKeys::fresh(&self.token)?;
-        let changed = to.routes.iter().filter_map(|(path, route)| {
-            let same = from
-                .routes
-                .get(path)
-                .is_some_and(|old| Arc::ptr_eq(old, route) || old == route);
-            (!same).then_some(route)
-        });
+        let (mut set, mut remove) = (Vec::new(), Vec::new());
+        for difference in differences(&from.routes, &to.routes) {
+            match difference {
+                Difference::Added(_, route) | Difference::Changed(_, route) => set.push(route),
+                Difference::Removed(path) => remove.push(path.clone()),
+            }
+        }
         let access = to.access.as_ref().filter(|new| {
             from.access
                 .as_ref()
@@ -174,13 +175,8 @@ impl Codec {
             cluster: to.cluster.clone(),
             base: from.revision,
             revision: to.revision,
-            set: seal_routes(&keys, &to.cluster, changed)?,
-            remove: from
-                .routes
-                .keys()
-                .filter(|path| !to.routes.contains_key(*path))
-                .cloned()
-                .collect(),
+            set: seal_routes(&keys, &to.cluster, set.into_iter())?,
+            remove,
             access: access
                 .map(|access| seal_access(&keys, &to.cluster, access))
                 .transpose()?,

@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::account::Record;
 use super::filter;
+use super::http1;
 use super::legacy;
 use super::shared::Gateway;
 use super::streams::{Stream, StreamGuard};
 use super::upstream::AnswerBody;
-use crate::http::leftover::ClientBody;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -68,6 +69,58 @@ impl std::error::Error for Error {
             Self::Legacy(error) => Some(error),
             Self::Filtered(error) => Some(error),
             Self::Cut | Self::Silent | Self::Closed => None,
+        }
+    }
+}
+
+/// What a client sends.
+#[derive(Debug)]
+pub enum ClientBody {
+    /// Over HTTP/1.1.
+    Http1(http1::Body),
+    /// Over HTTP/2.
+    Hyper(Incoming),
+}
+
+impl ClientBody {
+    /// Where the client's bytes go behind a 101; only a request that asks for one has it.
+    pub const fn take_upgrade(&mut self) -> Option<http1::OnUpgrade> {
+        match self {
+            Self::Http1(body) => body.take_upgrade(),
+            Self::Hyper(_) => None,
+        }
+    }
+}
+
+impl Body for ClientBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match &mut *self {
+            Self::Http1(body) => Pin::new(body)
+                .poll_frame(context)
+                .map(|frame| frame.map(|frame| frame.map_err(Error::from))),
+            Self::Hyper(body) => Pin::new(body)
+                .poll_frame(context)
+                .map(|frame| frame.map(|frame| frame.map_err(Error::from))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Hyper(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Http1(body) => body.size_hint(),
+            Self::Hyper(body) => body.size_hint(),
         }
     }
 }

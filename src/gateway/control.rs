@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use tokio::time::timeout;
 
-use super::body::ResponseBody;
+use super::body::{ClientBody, ResponseBody};
 use super::head::RequestHead;
 use super::pipeline::{self, Context, Exchange, Passing};
 use super::prepare;
@@ -16,7 +17,6 @@ use super::streams::Stream;
 use super::upstream;
 use crate::domain::path::RESERVED_FIRST_SEGMENTS;
 use crate::http::connection::Connection;
-use crate::http::leftover::ClientBody;
 
 /// First segments that the registry answers. `ready`, `metrics` and what belongs to an identity
 /// provider are reserved too, but never passed on.
@@ -117,7 +117,9 @@ pub async fn forward(
     };
     *request.uri_mut() = uri;
     let limit = gateway.timeouts.upstream_first_byte.get();
-    match upstream::send(&context.pool, &gateway.control_plane, request, limit).await {
+    let sending = upstream::send(&context.pool, &gateway.control_plane, request);
+    let sent = timeout(limit, sending).await;
+    match sent.unwrap_or(Err(Reason::UpstreamFirstByte)) {
         Ok(answer) => {
             let passing = Passing {
                 from: respond::From::Registry,
@@ -213,7 +215,7 @@ pub fn is_secure(context: &Context, connection: &Connection, exchange: &Exchange
         || (context.gateway.trusts(connection.peer())
             && exchange
                 .head
-                .header_str("x-forwarded-proto")
+                .header_str(prepare::FORWARDED_PROTO)
                 .is_some_and(|proto| proto == "https"))
 }
 

@@ -1,31 +1,40 @@
 //! The head of a request as the phases see it.
 //!
 //! # Why
-//! The phases decide on this type, not on hyper's, so that another producer of requests (a raw
-//! HTTP/1.1 relay) can feed the same pipeline. Today it wraps the parts that hyper parsed.
+//! The phases decide on this type, so that whoever reads requests feeds the same pipeline: hyper for
+//! HTTP/2, [`http1`](super::http1) for HTTP/1.1.
 
-use http::header::{AsHeaderName, GetAll};
+use std::borrow::Borrow;
+
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+
+use super::fields::FieldList;
 
 /// Method, target and headers of one request.
 #[derive(Debug)]
 pub struct RequestHead {
     method: Method,
     version: Version,
-    uri: http::Uri,
-    headers: HeaderMap,
+    uri: Uri,
+    fields: FieldList,
 }
 
 impl RequestHead {
+    /// What stood on the wire.
+    pub const fn new(method: Method, version: Version, uri: Uri, fields: FieldList) -> Self {
+        Self {
+            method,
+            version,
+            uri,
+            fields,
+        }
+    }
+
     /// Takes over what hyper parsed; extensions are dropped.
     pub fn from_parts(parts: Parts) -> Self {
-        Self {
-            method: parts.method,
-            version: parts.version,
-            uri: parts.uri,
-            headers: parts.headers,
-        }
+        let fields = FieldList::from(parts.headers);
+        Self::new(parts.method, parts.version, parts.uri, fields)
     }
 
     /// What is left when a phase has taken the head for good.
@@ -33,8 +42,8 @@ impl RequestHead {
         Self {
             method: Method::GET,
             version: Version::HTTP_11,
-            uri: http::Uri::default(),
-            headers: HeaderMap::new(),
+            uri: Uri::default(),
+            fields: FieldList::default(),
         }
     }
 
@@ -69,55 +78,50 @@ impl RequestHead {
     }
 
     /// The first field of a name.
-    pub fn header(&self, name: impl AsHeaderName) -> Option<&HeaderValue> {
-        self.headers.get(name)
+    pub fn header(&self, name: impl Borrow<HeaderName>) -> Option<&HeaderValue> {
+        self.fields.get(name)
     }
 
     /// The first field of a name, when it is visible ASCII.
-    pub fn header_str(&self, name: impl AsHeaderName) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
+    pub fn header_str(&self, name: impl Borrow<HeaderName>) -> Option<&str> {
+        self.header(name).and_then(|value| value.to_str().ok())
     }
 
     /// All fields of a name.
-    pub fn header_all(&self, name: impl AsHeaderName) -> GetAll<'_, HeaderValue> {
-        self.headers.get_all(name)
+    pub fn header_all<'h>(
+        &'h self,
+        name: impl Borrow<HeaderName> + 'h,
+    ) -> impl Iterator<Item = &'h HeaderValue> + 'h {
+        self.fields.all(name)
     }
 
     /// Whether there is more than one field of a name.
-    pub fn has_duplicate(&self, name: impl AsHeaderName) -> bool {
-        self.headers.get_all(name).iter().nth(1).is_some()
+    pub fn has_duplicate(&self, name: impl Borrow<HeaderName>) -> bool {
+        self.fields.all(name).nth(1).is_some()
     }
 
     /// All fields.
-    pub const fn headers(&self) -> &HeaderMap {
-        &self.headers
+    pub const fn headers(&self) -> &FieldList {
+        &self.fields
     }
 
     /// Removes all fields of a name.
-    pub fn remove(&mut self, name: impl AsHeaderName) {
-        self.headers.remove(name);
+    pub fn remove(&mut self, name: impl Borrow<HeaderName>) {
+        self.fields.remove(name);
     }
 
     /// Sets a field, replacing all of its name.
     pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
-        self.headers.insert(name, value);
+        self.fields.set(name, value);
     }
 
     /// Removes the fields of which the name is not wanted.
     pub fn remove_where(&mut self, mut unwanted: impl FnMut(&HeaderName) -> bool) {
-        let names: Vec<HeaderName> = self
-            .headers
-            .keys()
-            .filter(|name| unwanted(name))
-            .cloned()
-            .collect();
-        for name in names {
-            self.headers.remove(name);
-        }
+        self.fields.keep(|name| !unwanted(name));
     }
 
     /// The fields, to go on with.
     pub fn into_headers(self) -> (Method, HeaderMap) {
-        (self.method, self.headers)
+        (self.method, self.fields.into())
     }
 }

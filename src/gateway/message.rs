@@ -1,5 +1,8 @@
 //! Holding an MCP message: read once, parsed once, forwarded as the same bytes.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -70,9 +73,14 @@ async fn collect(
     let mut first = Bytes::new();
     let mut all: Option<BytesMut> = None;
     loop {
-        let frame = timeout(silence, body.frame())
-            .await
-            .map_err(|_| Failure::Silent)?;
+        // What is there already needs no timer.
+        let there = poll_fn(|context| Poll::Ready(Pin::new(&mut body).poll_frame(context))).await;
+        let frame = match there {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => timeout(silence, body.frame())
+                .await
+                .map_err(|_| Failure::Silent)?,
+        };
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| Failure::Broken)?;
         // Trailers are dropped: nothing may add fields after the head was checked.
@@ -95,6 +103,9 @@ async fn collect(
                 joined.extend_from_slice(&data);
                 all = Some(joined);
             }
+        }
+        if body.is_end_stream() {
+            break;
         }
     }
     Ok(all.map_or(first, BytesMut::freeze))

@@ -7,18 +7,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body::Body as _;
-use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
 
 use super::account::{AccessLine, Record};
 use super::admit::Admitted;
-use super::body::{Relay, RequestBody, ResponseBody, SilenceTimer};
+use super::body::{ClientBody, Relay, RequestBody, ResponseBody, SilenceTimer};
 use super::control;
 use super::filter;
 use super::foreign;
 use super::head::RequestHead;
+use super::http1::OnUpgrade;
 use super::legacy;
 use super::prepare::{self, Forwarded};
 use super::reason::Reason;
@@ -32,7 +31,6 @@ use super::target;
 use super::tunnel;
 use super::upstream::{Answer, AnswerBody, Pool};
 use crate::http::connection::Connection;
-use crate::http::leftover::ClientBody;
 
 /// Everything a phase may reach: the gateway, this worker's connections, the client's connection.
 #[derive(Clone, Debug)]
@@ -65,8 +63,12 @@ pub struct Exchange {
 }
 
 /// Answers one request.
-pub async fn handle(context: Context, request: Request<Incoming>) -> Response<ResponseBody> {
-    match begin(&context, request) {
+pub async fn handle(
+    context: Context,
+    head: RequestHead,
+    body: ClientBody,
+) -> Response<ResponseBody> {
+    match begin(&context, head, body) {
         Next::Answered(response) => response,
         // Boxed: rare beside the calls, and large.
         Next::ControlPlane(exchange, body) => {
@@ -86,14 +88,9 @@ enum Next {
 }
 
 /// Phases one to three.
-fn begin(context: &Context, mut request: Request<Incoming>) -> Next {
+fn begin(context: &Context, head: RequestHead, mut body: ClientBody) -> Next {
     let gateway = &context.gateway;
-    let upgrade = request
-        .headers()
-        .contains_key(header::UPGRADE)
-        .then(|| hyper::upgrade::on(&mut request));
-    let (parts, body) = ClientBody::wrap(request, &context.connection).into_parts();
-    let head = RequestHead::from_parts(parts);
+    let upgrade = body.take_upgrade();
     let mut record = Box::new(Record {
         id: gateway.ids.next(),
         started: Instant::now(),

@@ -27,7 +27,8 @@ pub struct Forwarded {
 }
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// `X-Forwarded-Proto`.
+pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
@@ -176,7 +177,7 @@ impl ServerRequest<'_> {
             .header_str(headers::MCP_PROTOCOL_VERSION)
             .is_some_and(version::is_modern);
         fields.put(&header::HOST, self.host);
-        for (name, value) in head.headers() {
+        for (name, value) in head.headers().iter() {
             let text = name.as_str();
             if self.goes_on(text, modern)
                 && !of_this_hop.contains(name)
@@ -224,7 +225,6 @@ impl ServerRequest<'_> {
 pub fn via(head: &RequestHead) -> Option<HeaderValue> {
     let passed = head
         .header_all(header::VIA)
-        .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter(|entry| entry.split_ascii_whitespace().nth(1) == Some(PSEUDONYM))
@@ -321,7 +321,6 @@ fn encode(text: &str) -> HeaderValue {
 /// What `Connection` names beside itself: fields of this hop (RFC 9110 §7.6.1).
 fn connection_fields(head: &RequestHead) -> Vec<HeaderName> {
     head.header_all(header::CONNECTION)
-        .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim)

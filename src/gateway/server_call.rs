@@ -13,12 +13,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use self::authenticate::authenticate;
 use self::charge::{charge, counted_as};
 use self::read::read_message;
-use super::body::{RequestBody, ResponseBody};
+use super::body::{ClientBody, RequestBody, ResponseBody};
 use super::filter::{self, View};
 use super::legacy;
 use super::pipeline::{self, Context, Exchange, Passing};
@@ -33,7 +33,6 @@ use super::upstream;
 use crate::catalog::snapshot::Access;
 use crate::domain::policy::Action;
 use crate::domain::principal::Principal;
-use crate::http::leftover::ClientBody;
 
 /// What an endpoint takes; nothing says so for what lies below a `passthrough` server.
 pub const fn methods(place: Place<'_>) -> &'static str {
@@ -147,7 +146,7 @@ async fn attempt(
         let deadline = Instant::from_std(exchange.record.started) + call_limit(gateway, route);
         call.deadline = Some(deadline);
         let reading = read_message(gateway, exchange, route, access, &mut call, body, deadline);
-        let more = watched(gateway, &stream, reading).await?;
+        let more = watched(gateway, &stream, None, reading).await?;
         charge(context, exchange, route, call.caller.as_deref(), more)?;
         (
             RequestBody::Held(call.message.take()),
@@ -178,16 +177,14 @@ async fn attempt(
         let place = limit.place(&counted_as(context, exchange, call.caller.as_deref()));
         stream.place = Some(place.ok_or(Reason::TooManyStreams)?);
     }
-    let answering = async {
-        let answer = send(context, exchange, route, &call, to, body, limit).await?;
-        match view {
-            // Boxed: for callers with part of the rights only, and large.
-            Some(view) => Box::pin(looked_through(gateway, route, &call, view, answer)).await,
-            None => Ok((answer, None)),
-        }
-    };
-    let (mut answer, events) = watched(gateway, &stream, answering).await?;
-    call.events = events;
+    let answering = send(context, exchange, route, &call, to, body);
+    let mut answer = watched(gateway, &stream, Some(limit), answering).await?;
+    if let Some(view) = view {
+        let looking = looked_through(gateway, route, &call, view, answer);
+        // Boxed: for callers with part of the rights only, and large.
+        let looked = Box::pin(watched(gateway, &stream, None, looking)).await?;
+        (answer, call.events) = looked;
+    }
     if let Some(asked) = asked {
         call.rewrite = rewrite(gateway, &answer, route, seals, &call, &asked)?;
     }
@@ -198,22 +195,27 @@ async fn attempt(
     Ok((answer, call, stream))
 }
 
-/// Waits for what becomes of a call: one that takes longer than a moment is given up when the right
-/// to it ends.
+/// Waits for what becomes of a call, at most `limit` for a server's answer: one that takes longer
+/// than a moment is given up when the right to it ends. One timer at a time: most calls need none
+/// but the first.
 async fn watched<T>(
     gateway: &Gateway,
     stream: &Stream,
+    limit: Option<Duration>,
     work: impl Future<Output = Result<T, Reason>>,
 ) -> Result<T, Reason> {
     let mut work = pin!(work);
-    if let Ok(done) = timeout(A_MOMENT, &mut work).await {
+    let moment = limit.map_or(A_MOMENT, |limit| limit.min(A_MOMENT));
+    if let Ok(done) = timeout(moment, &mut work).await {
         return done;
     }
+    let rest = limit.map(|limit| limit.saturating_sub(moment));
     let mut guard = gateway.open_call(stream);
     tokio::select! {
         biased;
         () = guard.closed() => Err(gateway.lost(stream).unwrap_or(Reason::Stopping)),
         done = work => done,
+        () = sleep(rest.unwrap_or_default()), if rest.is_some() => Err(Reason::UpstreamFirstByte),
     }
 }
 
@@ -373,7 +375,6 @@ async fn send(
     call: &Call,
     to: (&Target, PathAndQuery),
     body: RequestBody,
-    limit: Duration,
 ) -> Result<upstream::Answer, Reason> {
     let (target, path) = to;
     let request = ServerRequest {
@@ -390,7 +391,7 @@ async fn send(
     let head = &exchange.head;
     if target.origin.is_plain() && !request.websocket && !request.streams {
         let outgoing = request.outgoing(head, &path, body.into_held());
-        return upstream::send_direct(&context.pool, &target.origin, outgoing, limit).await;
+        return upstream::send_direct(&context.pool, &target.origin, outgoing).await;
     }
     let mut headers = HeaderMap::with_capacity(head.headers().len() + OUR_FIELDS);
     request.write(head, &mut headers);
@@ -399,13 +400,7 @@ async fn send(
     *request.uri_mut() = path.into();
     *request.headers_mut() = headers;
     // Boxed: less common, and large.
-    Box::pin(upstream::send(
-        &context.pool,
-        &target.origin,
-        request,
-        limit,
-    ))
-    .await
+    Box::pin(upstream::send(&context.pool, &target.origin, request)).await
 }
 
 /// Fields that a request to a server gets from us, about.

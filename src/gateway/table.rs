@@ -3,7 +3,7 @@
 //! Built off the data threads and swapped as one pointer. Routes that did not change keep their
 //! `Arc`, and with it their upstream connections and their metric handles.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::legacy;
 use super::origin::{Origin, Origins};
 use super::session::Seals;
 use super::usage::RouteUsage;
+use crate::catalog::diff::{Difference, differences};
 use crate::catalog::{Snapshot, snapshot::Access};
 use crate::domain::endpoint::UpstreamUrl;
 use crate::domain::path::ServerPath;
@@ -24,8 +25,8 @@ use crate::domain::server::Route;
 #[derive(Debug)]
 pub struct Table {
     snapshot: Arc<Snapshot>,
-    routes: HashMap<Box<str>, Arc<CompiledRoute>, foldhash::fast::RandomState>,
-    /// Segments of the longest path.
+    routes: HashMap<ServerPath, Arc<CompiledRoute>, foldhash::fast::RandomState>,
+    /// Segments of the longest path; of one that was removed too.
     depth: usize,
     seals: Option<Arc<Seals>>,
 }
@@ -80,23 +81,26 @@ pub enum Place<'a> {
 impl Table {
     /// Compiles a snapshot; what did not change is taken from the table before.
     pub fn compile(snapshot: Arc<Snapshot>, previous: Option<&Self>, origins: &Origins) -> Self {
-        let mut routes = HashMap::with_capacity_and_hasher(
-            snapshot.routes.len(),
-            foldhash::fast::RandomState::default(),
-        );
-        let mut depth = 0;
-        for (path, route) in &snapshot.routes {
-            let kept = previous
-                .and_then(|table| table.routes.get(path.as_str()))
-                .filter(|old| Arc::ptr_eq(&old.route, route) || old.route == *route)
-                .cloned();
-            let Some(compiled) = kept.or_else(|| CompiledRoute::new(route, origins).map(Arc::new))
-            else {
+        let none = BTreeMap::new();
+        let (before, mut routes, mut depth) = match previous {
+            Some(table) => (&table.snapshot.routes, table.routes.clone(), table.depth),
+            None => (&none, HashMap::default(), 0),
+        };
+        for difference in differences(before, &snapshot.routes) {
+            let (path, route) = match difference {
+                Difference::Added(path, route) | Difference::Changed(path, route) => (path, route),
+                Difference::Removed(path) => {
+                    routes.remove(path);
+                    continue;
+                }
+            };
+            let Some(compiled) = CompiledRoute::new(route, origins) else {
                 tracing::error!(server = %path, "route left out: its definition cannot be sent to");
+                routes.remove(path);
                 continue;
             };
             depth = depth.max(path.as_str().matches('/').count());
-            routes.insert(path.as_str().into(), compiled);
+            routes.insert(path.clone(), Arc::new(compiled));
         }
         Self {
             seals: seals(&snapshot, previous),
@@ -123,7 +127,7 @@ impl Table {
 
     /// The route of a server, by its exact path.
     pub fn get(&self, path: &ServerPath) -> Option<&Arc<CompiledRoute>> {
-        self.routes.get(path.as_str())
+        self.routes.get(path)
     }
 
     /// How many servers are routed.
@@ -256,8 +260,6 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::catalog::samples;
     use crate::domain::endpoint::Endpoints;

@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use futures_util::TryFutureExt as _;
 use http::header::{self, HeaderMap};
 use http::{HeaderValue, Method, Version};
-use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use super::account::Record;
 use super::head::RequestHead;
+use super::http1::OnUpgrade;
 use super::reason::Reason;
 use super::streams::StreamGuard;
 use crate::http::connection::Connection;
@@ -29,7 +30,7 @@ pub fn wanted(head: &RequestHead) -> Result<bool, Reason> {
     let Some(protocol) = head.header(header::UPGRADE) else {
         return Ok(false);
     };
-    if !names_token(head.headers(), "upgrade") {
+    if !names_upgrade(head.header_all(header::CONNECTION)) {
         return Ok(false);
     }
     if !protocol.as_bytes().eq_ignore_ascii_case(b"websocket") {
@@ -49,16 +50,15 @@ pub fn wanted(head: &RequestHead) -> Result<bool, Reason> {
 /// Whether a 101 is the one that was asked for.
 pub fn accepted(headers: &HeaderMap) -> bool {
     let websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
-    headers.get(header::UPGRADE).is_some_and(websocket) && names_token(headers, "upgrade")
+    headers.get(header::UPGRADE).is_some_and(websocket)
+        && names_upgrade(headers.get_all(header::CONNECTION).iter())
 }
 
-fn names_token(headers: &HeaderMap, token: &str) -> bool {
-    headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|name| name.trim().eq_ignore_ascii_case(token))
+fn names_upgrade<'h>(mut connection: impl Iterator<Item = &'h HeaderValue>) -> bool {
+    connection.any(|value| {
+        let mut names = value.as_bytes().split(|byte| *byte == b',');
+        names.any(|name| name.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+    })
 }
 
 /// How long a tunnel may stand still.
@@ -74,12 +74,13 @@ pub struct Patience {
 pub fn open(
     tunnels: &TaskTracker,
     client: OnUpgrade,
-    server: OnUpgrade,
+    server: hyper::upgrade::OnUpgrade,
     mut guard: Option<StreamGuard>,
     mut record: Box<Record>,
     patience: Patience,
 ) {
     tunnels.spawn(async move {
+        let server = server.map_err(std::io::Error::other);
         let ends = tokio::try_join!(client, server);
         let Ok((client, server)) = ends else { return };
         let connection = Arc::clone(record.busy.connection());
@@ -90,7 +91,7 @@ pub fn open(
             }
         };
         let to_client = AtomicU64::new(0);
-        let (client, server) = (TokioIo::new(client), TokioIo::new(server));
+        let server = TokioIo::new(server);
         tokio::select! {
             complete = carry::carry(client, server, &to_client) => record.complete = complete,
             () = closed => record.complete = true,

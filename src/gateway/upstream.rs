@@ -12,13 +12,11 @@ use std::error::Error as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::timeout;
 
 use self::connect::Protocol;
 pub use self::direct::{DirectBody, Outgoing};
@@ -90,23 +88,8 @@ impl Body for AnswerBody {
     }
 }
 
-/// Sends one request and waits for the head of the answer, at most `limit`.
-///
-/// # Errors
-/// The reason to answer the client with.
-pub async fn send(
-    pool: &Arc<Pool>,
-    origin: &Arc<Origin>,
-    request: Request<RequestBody>,
-    limit: Duration,
-) -> Result<Answer, Reason> {
-    timeout(limit, exchange(pool, origin, request))
-        .await
-        .unwrap_or(Err(Reason::UpstreamFirstByte))
-}
-
 /// Sends a request of which everything is there to a plain `http://` origin, and waits for the head
-/// of the answer, at most `limit`.
+/// of the answer; for how long is the caller's affair.
 ///
 /// # Errors
 /// The reason to answer the client with.
@@ -114,14 +97,15 @@ pub async fn send_direct(
     pool: &Arc<Pool>,
     origin: &Arc<Origin>,
     request: Outgoing,
-    limit: Duration,
 ) -> Result<Answer, Reason> {
-    timeout(limit, direct::send(pool, origin, request))
-        .await
-        .unwrap_or(Err(Reason::UpstreamFirstByte))
+    direct::send(pool, origin, request).await
 }
 
-async fn exchange(
+/// Sends one request and waits for the head of the answer; for how long is the caller's affair.
+///
+/// # Errors
+/// The reason to answer the client with.
+pub async fn send(
     pool: &Arc<Pool>,
     origin: &Arc<Origin>,
     mut request: Request<RequestBody>,

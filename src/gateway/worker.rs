@@ -17,7 +17,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::service;
+use super::pipeline::Context;
+use super::service::ClientService;
 use super::shared::Gateway;
 use super::upstream::{Pool, PoolLimits};
 use crate::http::serve::{self, Arrival, Stop};
@@ -276,7 +277,13 @@ impl Worker {
         connections.spawn(async move {
             gateway.usage.connections.increment(1);
             let limits = gateway.serve_limits;
-            let make_service = |connection| service::make(Arc::clone(&gateway), pool, connection);
+            let make_service = |connection| {
+                ClientService::new(Context {
+                    gateway: Arc::clone(&gateway),
+                    pool,
+                    connection,
+                })
+            };
             if let Err(error) = serve::serve(arrival, &limits, &stop, make_service).await {
                 tracing::debug!(client.address = %peer.ip(), %error, "connection ended");
             }

@@ -18,10 +18,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::HttpService;
+use hyper::service::{HttpService, Service};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -145,7 +146,7 @@ pub async fn serve<S: Answers>(
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What answers on one connection.
+/// What answers on one connection. HTTP/2 is hyper's; HTTP/1.1 is spoken by whom the service says.
 pub trait Answers:
     HttpService<
         Incoming,
@@ -153,17 +154,49 @@ pub trait Answers:
         Error: Into<BoxError>,
         Future: Send + 'static,
     > + Send
+    + Sized
 {
+    /// Serves an HTTP/1.1 connection.
+    fn http1<IO: Socket>(self, io: IO, limits: &ServeLimits) -> impl Driven + Send;
 }
 
-impl<S> Answers for S where
-    S: HttpService<
-            Incoming,
-            ResBody: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+/// Bytes both ways.
+pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Socket for IO {}
+
+/// A service whose HTTP/1.1 is hyper's too.
+#[derive(Clone, Debug)]
+pub struct ByHyper<S>(pub S);
+
+impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for ByHyper<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, request: Request<Incoming>) -> S::Future {
+        self.0.call(request)
+    }
+}
+
+impl<S, B> Answers for ByHyper<S>
+where
+    S: Service<
+            Request<Incoming>,
+            Response = Response<B>,
             Error: Into<BoxError>,
             Future: Send + 'static,
-        > + Send
+        > + Send,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
+    fn http1<IO: Socket>(self, io: IO, limits: &ServeLimits) -> impl Driven + Send {
+        http1::Builder::new()
+            .max_headers(limits.header_fields)
+            .max_header_size(limits.head_bytes)
+            .max_buf_size(READ_BUFFER)
+            .serve_connection(TokioIo::new(io), self)
+            .with_upgrades()
+    }
 }
 
 async fn serve_tls<S: Answers>(
@@ -258,17 +291,11 @@ async fn serve_h1<IO, S>(
     stop: &Stop,
 ) -> io::Result<()>
 where
-    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    IO: Socket,
     S: Answers,
 {
     let supervisor = Supervisor::new(connection, limits, false);
-    let driven = http1::Builder::new()
-        .max_headers(limits.header_fields)
-        .max_header_size(limits.head_bytes)
-        .max_buf_size(READ_BUFFER)
-        .serve_connection(TokioIo::new(io), service)
-        .with_upgrades();
-    supervisor.run(driven, stop).await
+    supervisor.run(service.http1(io, limits), stop).await
 }
 
 async fn serve_h2<IO, S>(
@@ -279,7 +306,7 @@ async fn serve_h2<IO, S>(
     stop: &Stop,
 ) -> io::Result<()>
 where
-    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    IO: Socket,
     S: Answers,
 {
     let supervisor = Supervisor::new(connection, limits, true);
@@ -296,16 +323,22 @@ where
     supervisor.run(driven, stop).await
 }
 
-/// A connection that hyper drives.
-trait Driven: Future<Output = hyper::Result<()>> {
+/// A connection that is being served.
+pub trait Driven: Future<Output = Result<(), Self::Error>> {
+    /// Why it ended.
+    type Error: Into<BoxError>;
+
+    /// Ends it behind what is in progress.
     fn wind_down(self: Pin<&mut Self>);
 }
 
 impl<IO, S> Driven for http1::UpgradeableConnection<IO, S>
 where
-    S: Answers,
+    S: HttpService<Incoming, ResBody: Body<Error: Into<BoxError>> + 'static, Error: Into<BoxError>>,
     IO: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
+    type Error = hyper::Error;
+
     fn wind_down(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
@@ -316,6 +349,8 @@ where
     S: Answers,
     IO: hyper::rt::Read + hyper::rt::Write + Unpin,
 {
+    type Error = hyper::Error;
+
     fn wind_down(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
@@ -450,9 +485,16 @@ impl Supervisor {
 
 /// A stream of which the first bytes were read already.
 #[derive(Debug)]
-struct Prefixed<IO> {
+pub struct Prefixed<IO> {
     prefix: Bytes,
     io: IO,
+}
+
+impl<IO> Prefixed<IO> {
+    /// `prefix` comes first.
+    pub const fn new(prefix: Bytes, io: IO) -> Self {
+        Self { prefix, io }
+    }
 }
 
 impl<IO: AsyncRead + Unpin> AsyncRead for Prefixed<IO> {

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::service::{HttpService, service_fn};
+use hyper::service::service_fn;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
@@ -228,17 +228,17 @@ fn service(
     router: Router,
     connection: Arc<Connection>,
     address: std::net::SocketAddr,
-) -> impl HttpService<Incoming, ResBody = BusyBody<Body>, Error = Infallible, Future: Send> + Send {
+) -> impl serve::Answers {
     let peer = Peer {
         address: Some(address),
         tls: connection.is_secure(),
     };
-    service_fn(move |request: Request<Incoming>| {
+    serve::ByHyper(service_fn(move |request: Request<Incoming>| {
         let busy = connection.begin_request();
         let request = ClientBody::wrap(request, &connection);
         let answered = answer(router.clone(), request, peer);
-        async move { Ok(answered.await?.map(|body| BusyBody::new(body, busy))) }
-    })
+        async move { Ok::<_, Infallible>(answered.await?.map(|body| BusyBody::new(body, busy))) }
+    }))
 }
 
 /// Bytes on their way between gateway and registry, per connection and direction.

@@ -10,7 +10,8 @@ use super::Follower;
 use crate::catalog::disk::Disk;
 use crate::catalog::snapshot::Snapshot;
 
-/// Saves each newest snapshot, at most one per [`EVERY`], until `stop`; then the last one.
+/// Saves the first snapshot at once and each newest one [`EVERY`] after it came, until `stop`; then the
+/// last one. Bursts become one write, and writing does not hold up the change itself.
 ///
 /// Runs on blocking threads. A failure is logged when it begins; the next snapshot is another try.
 /// Without a token there is no disk and nothing is kept.
@@ -24,6 +25,9 @@ pub(super) async fn run(follower: &Follower, stop: &CancellationToken) {
             () = stop.cancelled() => true,
             changed = snapshots.changed() => changed.is_err(),
         };
+        if !stopped && kept.is_some() {
+            let _ = stop.run_until_cancelled(sleep(EVERY)).await;
+        }
         let newest = snapshots.borrow_and_update().clone();
         let fresh = newest.filter(|newest| !is_kept(kept.as_ref(), newest));
         if let (Some(snapshot), Some(disk)) = (fresh, follower.disk.load_full()) {
@@ -34,7 +38,6 @@ pub(super) async fn run(follower: &Follower, stop: &CancellationToken) {
         if stopped {
             return;
         }
-        let _ = stop.run_until_cancelled(sleep(EVERY)).await;
     }
 }
 
@@ -60,5 +63,4 @@ fn note(saved: &Result<(), String>, failing: &mut bool) {
     *failing = saved.is_err();
 }
 
-/// Bursts become one write.
 const EVERY: Duration = Duration::from_secs(1);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::header::{self, HeaderName};
+
 use super::super::foreign;
 use super::super::pipeline::{Context, Exchange};
 use super::super::reason::Reason;
@@ -19,11 +21,11 @@ pub(super) async fn authenticate(
     if route.route.public {
         return Ok(Call::default());
     }
-    let elsewhere = exchange.head.header("x-authorization").is_some();
+    let elsewhere = exchange.head.header(X_AUTHORIZATION).is_some();
     let field = if elsewhere {
-        "x-authorization"
+        X_AUTHORIZATION
     } else {
-        "authorization"
+        header::AUTHORIZATION
     };
     let shown = exchange.head.header_str(field);
     let token = shown.and_then(bearer);
@@ -70,3 +72,5 @@ fn bearer(value: &str) -> Option<&str> {
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
+
+const X_AUTHORIZATION: HeaderName = HeaderName::from_static("x-authorization");

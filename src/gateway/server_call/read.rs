@@ -3,6 +3,7 @@
 use http::HeaderValue;
 use tokio::time::Instant;
 
+use super::super::body::ClientBody;
 use super::super::head::RequestHead;
 use super::super::message;
 use super::super::pipeline::Exchange;
@@ -12,7 +13,6 @@ use super::super::table::CompiledRoute;
 use super::{Call, may};
 use crate::catalog::snapshot::Access;
 use crate::domain::policy::Action;
-use crate::http::leftover::ClientBody;
 use crate::protocol::envelope::{Envelope, Kind, Message};
 use crate::protocol::headers::{self, HeaderCheck, Single};
 
@@ -61,7 +61,7 @@ pub(super) async fn read_message(
 }
 
 fn cross_check(head: &RequestHead, envelope: &Envelope<'_>) -> Result<(), Reason> {
-    let single = |name| Single::of(head.header_all(name).iter().map(HeaderValue::as_bytes));
+    let single = |name| Single::of(head.header_all(name).map(HeaderValue::as_bytes));
     let check = HeaderCheck {
         version: single(headers::MCP_PROTOCOL_VERSION),
         method: single(headers::MCP_METHOD),

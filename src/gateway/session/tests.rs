@@ -139,8 +139,8 @@ fn an_event_id_goes_on_with_a_session_only() {
     ];
     let mut resuming = head("GET", &with);
     assert_eq!(take(&seals, &mut resuming, holder, Place::Mcp), Ok(()));
-    assert_eq!(resuming.header_str("mcp-session-id"), Some("id"));
-    assert_eq!(resuming.header_str("last-event-id"), Some("e7"));
+    assert_eq!(resuming.header_str(MCP_SESSION_ID), Some("id"));
+    assert_eq!(resuming.header_str(LAST_EVENT_ID), Some("e7"));
 
     let mut alone = head("GET", &with[1..]);
     assert_eq!(
@@ -154,7 +154,7 @@ fn an_event_id_goes_on_with_a_session_only() {
     ] {
         let mut alone = head(method, &with[1..]);
         assert_eq!(take(&seals, &mut alone, holder, place), Ok(()));
-        assert_eq!(alone.header("last-event-id"), None);
+        assert_eq!(alone.header(LAST_EVENT_ID), None);
     }
 }
 

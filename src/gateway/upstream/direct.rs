@@ -4,7 +4,7 @@
 //! one framing, or there is none. A request is sent once: another connection is tried only when
 //! nothing of it was written. It must not be given a request of which the body still comes, nor an
 //! upgrade: those go through hyper (`pool`).
-//! Start reading at [`send`]; `answer` reads heads, `framing` bodies.
+//! Start reading at [`send`]; `answer` reads heads, [`framing`](crate::gateway::framing) bodies.
 //!
 //! # Why
 //! A call has its message in memory before it is sent, so that one write and one read do. hyper's
@@ -13,7 +13,6 @@
 
 mod answer;
 mod body;
-mod framing;
 #[cfg(test)]
 mod tests;
 mod wire;

@@ -242,8 +242,8 @@ async fn ambiguous_and_unsupported_fields_are_refused() {
         (vec![("mcp-session-id", "a"), ("mcp-session-id", "b")], 400),
         (vec![("mcp-method", "a"), ("mcp-method", "b")], 400),
         (vec![("expect", "something")], 417),
-        (vec![("transfer-encoding", "cow, chunked")], 400),
-        (vec![("transfer-encoding", "identity")], 400),
+        (vec![("transfer-encoding", "cow, chunked")], 501),
+        (vec![("transfer-encoding", "identity")], 501),
         (
             vec![
                 ("transfer-encoding", "chunked"),

@@ -8,7 +8,7 @@ use bytes::{Buf as _, Bytes};
 use http::header::{self, HeaderMap, HeaderName};
 use http::{HeaderValue, Method, StatusCode};
 
-use super::framing::Framing;
+use crate::gateway::framing::{Framing, decimal};
 
 /// The head of one answer.
 #[derive(Debug)]
@@ -169,17 +169,6 @@ impl Builder {
             persistent: !close && (is_11 || keep_alive) && framing != Framing::UntilClose,
         })
     }
-}
-
-/// Digits and nothing else (RFC 9110 §8.6): no sign, no list.
-fn decimal(value: &[u8]) -> Option<u64> {
-    if value.is_empty() || value.len() > 18 {
-        return None;
-    }
-    value.iter().try_fold(0, |number, byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        Some(number * 10 + digit)
-    })
 }
 
 /// Bytes of an answer's head.

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::SizeHint;
 
-use super::framing::{Decoder, Framing, Step};
 use super::wire::Wire;
+use crate::gateway::framing::{Decoder, Framing, Step};
 use crate::gateway::origin::OriginId;
 use crate::gateway::upstream::Pool;
 

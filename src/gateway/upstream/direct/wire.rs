@@ -1,14 +1,14 @@
-//! A plain connection to an upstream: reading without holding a buffer while it waits.
+//! A plain connection to an upstream.
 
-use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_util::io::poll_read_buf;
+
+use crate::gateway::scratch;
 
 /// A connection that waits in a pool, or carries one exchange.
 #[derive(Debug)]
@@ -44,17 +44,7 @@ impl Wire {
         context: &mut Context<'_>,
         to: &mut Bytes,
     ) -> Poll<io::Result<usize>> {
-        self.poll_scratch(context, |came| {
-            *to = if to.is_empty() {
-                Bytes::copy_from_slice(came)
-            } else {
-                let mut joined = std::mem::take(to)
-                    .try_into_mut()
-                    .unwrap_or_else(|shared| BytesMut::from(&*shared));
-                joined.extend_from_slice(came);
-                joined.freeze()
-            };
-        })
+        scratch::poll_append(&mut self.0, context, to)
     }
 
     /// What is there; empty: the other side has closed. `expected` bytes are still to come, where
@@ -64,37 +54,6 @@ impl Wire {
         context: &mut Context<'_>,
         expected: Option<u64>,
     ) -> Poll<io::Result<Bytes>> {
-        if expected.is_some_and(|expected| expected >= BULK as u64) {
-            // Much is to come: read it to where it stays.
-            let mut buffer = BytesMut::with_capacity(SCRATCH);
-            ready!(poll_read_buf(Pin::new(&mut self.0), context, &mut buffer))?;
-            return Poll::Ready(Ok(buffer.freeze()));
-        }
-        let mut taken = Bytes::new();
-        ready!(self.poll_scratch(context, |came| taken = Bytes::copy_from_slice(came)))?;
-        Poll::Ready(Ok(taken))
+        scratch::poll_take(&mut self.0, context, expected)
     }
-
-    /// Reads into this thread's scratch buffer, so that ten thousand waiting streams hold none.
-    fn poll_scratch(
-        &mut self,
-        context: &mut Context<'_>,
-        keep: impl FnOnce(&[u8]),
-    ) -> Poll<io::Result<usize>> {
-        SCRATCH_BUFFER.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
-            ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer))?;
-            keep(buffer.filled());
-            Poll::Ready(Ok(buffer.filled().len()))
-        })
-    }
-}
-
-/// Bytes that are read at once.
-const SCRATCH: usize = 64 * 1024;
-/// From here on a copy costs more than a buffer of its own.
-const BULK: usize = 16 * 1024;
-
-thread_local! {
-    static SCRATCH_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
 }

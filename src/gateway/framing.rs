@@ -7,7 +7,7 @@ use bytes::{Buf as _, Bytes};
 
 /// How the end of a body is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub enum Framing {
     /// There is none.
     Empty,
     /// So many bytes.
@@ -20,7 +20,7 @@ pub(super) enum Framing {
 
 /// What comes next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
     /// Content.
     Data(Bytes),
     /// Nothing until more bytes are there.
@@ -31,12 +31,12 @@ pub(super) enum Step {
 
 /// A chunk that is not what RFC 9112 §7.1 says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the answer's chunks are malformed: {0}")]
-pub(super) struct Malformed(&'static str);
+#[error("the chunks are malformed: {0}")]
+pub struct Malformed(&'static str);
 
 /// Takes a body out of what came.
 #[derive(Debug)]
-pub(super) struct Decoder(State);
+pub struct Decoder(State);
 
 #[derive(Clone, Copy, Debug)]
 enum State {
@@ -73,7 +73,8 @@ enum Line {
 }
 
 impl Decoder {
-    pub(super) const fn new(framing: Framing) -> Self {
+    /// At the beginning of a body.
+    pub const fn new(framing: Framing) -> Self {
         Self(match framing {
             Framing::Empty | Framing::Length(0) => State::End,
             Framing::Length(length) => State::Length(length),
@@ -83,17 +84,17 @@ impl Decoder {
     }
 
     /// Whether the body is complete.
-    pub(super) const fn is_end(&self) -> bool {
+    pub const fn is_end(&self) -> bool {
         matches!(self.0, State::End)
     }
 
     /// Whether the connection's end is the body's.
-    pub(super) const fn ends_with_connection(&self) -> bool {
+    pub const fn ends_with_connection(&self) -> bool {
         matches!(self.0, State::UntilClose)
     }
 
     /// Bytes of content that are still to come, where that is known.
-    pub(super) const fn remaining(&self) -> Option<u64> {
+    pub const fn remaining(&self) -> Option<u64> {
         match self.0 {
             State::Length(length) => Some(length),
             State::End => Some(0),
@@ -102,7 +103,7 @@ impl Decoder {
     }
 
     /// The next step, taking what it needs out of `came`.
-    pub(super) fn next(&mut self, came: &mut Bytes) -> Result<Step, Malformed> {
+    pub fn next(&mut self, came: &mut Bytes) -> Result<Step, Malformed> {
         loop {
             match self.0 {
                 State::End => return Ok(Step::End),
@@ -183,6 +184,17 @@ fn after(state: State, byte: u8) -> Result<State, Malformed> {
 fn take(came: &mut Bytes, at_most: u64) -> Bytes {
     let count = usize::try_from(at_most).map_or(came.len(), |most| most.min(came.len()));
     came.split_to(count)
+}
+
+/// Digits and nothing else (RFC 9110 §8.6): no sign, no list.
+pub fn decimal(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || value.len() > 18 {
+        return None;
+    }
+    value.iter().try_fold(0, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        Some(number * 10 + digit)
+    })
 }
 
 /// 60 bits: far beyond any body, far from an overflow.
