@@ -1,5 +1,8 @@
 //! The request as the upstream gets it: written from the parsed form, ours set exactly once.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName};
 use http::uri::PathAndQuery;
@@ -91,6 +94,8 @@ pub struct ServerRequest<'a> {
     pub host: &'a HeaderValue,
     /// The caller; `None` at a public server, where no identity is set.
     pub caller: Option<&'a Principal>,
+    /// Its scopes with those of its groups; its own where that is all.
+    pub scopes: Option<&'a BTreeSet<Arc<str>>>,
     /// `X-Tool-Name`: the tool of a `tools/call`, else the JSON-RPC method.
     pub tool: Option<&'a str>,
     /// The caller's `Authorization` goes on: the server asks for it and our own token came elsewhere.
@@ -195,7 +200,8 @@ impl ServerRequest<'_> {
         fields.put(&FORWARDED_PREFIX, &self.route.prefix);
         fields.put_bytes(&REQUEST_ID, self.request_id.text().as_bytes());
         if let Some(caller) = self.caller {
-            write_identity(fields, caller, self.route, self.tool);
+            let scopes = self.scopes.unwrap_or(&caller.scopes);
+            write_identity(fields, caller, scopes, self.route, self.tool);
         }
         for (name, value) in &self.route.headers {
             fields.put(name, value);
@@ -279,20 +285,21 @@ fn join_cookies(headers: &mut HeaderMap) {
 fn write_identity(
     fields: &mut impl Fields,
     caller: &Principal,
+    scopes: &BTreeSet<Arc<str>>,
     route: &CompiledRoute,
     tool: Option<&str>,
 ) {
     let user = encode(&caller.username);
     fields.put(&USER, &user);
     fields.put(&USERNAME, &user);
-    let mut scopes = String::new();
-    for scope in &caller.scopes {
-        if !scopes.is_empty() {
-            scopes.push(' ');
+    let mut named = String::new();
+    for scope in scopes {
+        if !named.is_empty() {
+            named.push(' ');
         }
-        scopes.push_str(scope);
+        named.push_str(scope);
     }
-    fields.put_bytes(&SCOPES, scopes.as_bytes());
+    fields.put_bytes(&SCOPES, named.as_bytes());
     fields.put_bytes(&AUTH_METHOD, caller.method.as_str().as_bytes());
     if let Some(client) = &caller.client_id {
         fields.put(&CLIENT_ID, &encode(client));

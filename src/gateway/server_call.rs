@@ -6,6 +6,7 @@ mod authenticate;
 mod charge;
 mod read;
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,8 @@ pub const fn methods(place: Place<'_>) -> &'static str {
 #[derive(Debug, Default)]
 struct Call {
     caller: Option<Arc<Principal>>,
+    /// Its scopes with those of its groups, where it has groups.
+    scopes: Option<BTreeSet<Arc<str>>>,
     /// The token came in `X-Authorization`, so that `Authorization` is the upstream's.
     own_token_elsewhere: bool,
     /// `X-Tool-Name`.
@@ -107,7 +110,11 @@ pub async fn call(
             };
             pipeline::pass_on(answer, exchange, passing, stream, &context)
         }
-        Err(reason) => pipeline::refuse(reason, &exchange.reply, exchange.record),
+        Err(reason) => {
+            let access = deciding.as_ref().map(|(access, _)| &**access);
+            let reason = authenticate::refused(&context, &mut exchange, access, reason);
+            pipeline::refuse(reason, &exchange.reply, exchange.record)
+        }
     }
 }
 
@@ -177,6 +184,8 @@ async fn attempt(
         let place = limit.place(&counted_as(context, exchange, call.caller.as_deref()));
         stream.place = Some(place.ok_or(Reason::TooManyStreams)?);
     }
+    let in_groups = call.caller.as_deref().filter(|one| !one.groups.is_empty());
+    call.scopes = in_groups.map(|caller| access.policy.scopes_of(caller));
     let answering = send(context, exchange, route, &call, to, body);
     let mut answer = watched(gateway, &stream, Some(limit), answering).await?;
     if let Some(view) = view {
@@ -381,6 +390,7 @@ async fn send(
         route,
         host: &target.host,
         caller: call.caller.as_deref(),
+        scopes: call.scopes.as_ref(),
         tool: call.tool.as_deref(),
         keep_authorization: route.route.forward_authorization && call.own_token_elsewhere,
         request_id: exchange.record.id,

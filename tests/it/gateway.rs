@@ -3,6 +3,7 @@
 //! `upstream` and `client` are the two ends; each other module holds one family of claims.
 
 mod admission;
+mod anonymous;
 pub(crate) mod attempts;
 mod backpressure;
 mod bodies;
