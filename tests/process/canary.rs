@@ -19,11 +19,10 @@ struct Canaries(Vec<(String, String)>);
 
 impl Canaries {
     /// A new secret that is nowhere else.
-    fn new(&mut self, place: &str) -> String {
+    fn make(&mut self, place: &str) -> String {
         let mut bytes = [0_u8; 16];
         rand::fill(&mut bytes).unwrap();
-        let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let secret = format!("cnry{secret}");
+        let secret = format!("cnry{:032x}", u128::from_be_bytes(bytes));
         self.0.push((place.to_owned(), secret.clone()));
         secret
     }
@@ -129,8 +128,8 @@ impl Scene {
     /// Wrong credentials at every place, at registry and gateway.
     fn refused(&mut self) {
         for at in [self.registry_at, self.front] {
-            let wrong = self.canaries.new("a wrong password");
-            let name = self.canaries.new("a password typed as the name");
+            let wrong = self.canaries.make("a wrong password");
+            let name = self.canaries.make("a password typed as the name");
             for (name, password) in [("admin", wrong.as_str()), (&name, "anything of a length")] {
                 let body = json!({"username": name, "password": password}).to_string();
                 let reply = self.ask(at, "POST", "/api/auth/login", &[JSON], &body);
@@ -155,7 +154,7 @@ impl Scene {
                 ("last-event-id", "CNRY"),
                 ("x-user", "CNRY"),
             ] {
-                let secret = self.canaries.new(&format!("{field}: {form}"));
+                let secret = self.canaries.make(&format!("{field}: {form}"));
                 let value = form.replace("CNRY", &secret);
                 for target in [
                     "/private/mcp",
@@ -180,7 +179,7 @@ impl Scene {
                 "/login?error=x&code=CNRY",
                 "/nothing?password=CNRY",
             ] {
-                let secret = self.canaries.new(form);
+                let secret = self.canaries.make(form);
                 // The UI's own page gets its own query back, as a redirect.
                 let keeps = !form.starts_with("/login");
                 let reply =
@@ -195,7 +194,7 @@ impl Scene {
                 r#"{"logout_token":"CNRY"}"#,
                 "logout_token=CNRY",
             ] {
-                let secret = self.canaries.new(&format!("a body {form}"));
+                let secret = self.canaries.make(&format!("a body {form}"));
                 let body = form.replace("CNRY", &secret);
                 for target in [
                     "/private/mcp",
@@ -215,7 +214,7 @@ impl Scene {
         let bearer = format!("Bearer {token}");
         let own = [JSON, ("authorization", bearer.as_str())];
         let registry = self.registry_at;
-        let header = self.canaries.new("a definition's header");
+        let header = self.canaries.make("a definition's header");
         let good = json!({
             "path": "/private", "server_name": "p", "headers": {"X-Api-Key": header},
             "proxy_pass_url": format!("http://{}/mcp", upstream.address),
@@ -245,7 +244,7 @@ impl Scene {
         ] {
             let secret = self
                 .canaries
-                .new(&format!("a refused definition's {name}: {value}"));
+                .make(&format!("a refused definition's {name}: {value}"));
             let mut definition = json!({
                 "path": "/never", "server_name": "n", "proxy_pass_url": "http://127.0.0.1:1/",
             });
@@ -257,7 +256,7 @@ impl Scene {
             assert_eq!(reply.status, 422, "{body}");
             self.ask(registry, "PATCH", "/api/servers/private", &own, &body);
         }
-        let changed = self.canaries.new("a changed header");
+        let changed = self.canaries.make("a changed header");
         let patch = json!({"headers": {"X-Api-Key": changed}}).to_string();
         let reply = self.ask(registry, "PATCH", "/api/servers/private", &own, &patch);
         assert_eq!(reply.status, 200, "{}", reply.text());
@@ -273,9 +272,9 @@ impl Scene {
                 ("/private/mcp", "authorization"),
                 ("/dead/mcp", "x-authorization"),
             ] {
-                let argument = self.canaries.new("a tool's argument");
-                let theirs = self.canaries.new("a header for the server");
-                let query = self.canaries.new("a query");
+                let argument = self.canaries.make("a tool's argument");
+                let theirs = self.canaries.make("a header for the server");
+                let query = self.canaries.make("a query");
                 let body = CALL.replace("ARGUMENT", &argument);
                 let fields = [
                     JSON,
@@ -336,7 +335,7 @@ fn settings(start: Start, canaries: &mut Canaries) -> (Start, Vec<(String, Strin
         "OIDC_CLIENT_SECRET",
         "REGISTRY_API_TOKEN",
     ]
-    .map(|name| (name.to_owned(), canaries.new(name)))
+    .map(|name| (name.to_owned(), canaries.make(name)))
     .into();
     (start.envs(&all), all)
 }
@@ -397,7 +396,7 @@ fn no_secret_comes_out_of_registry_and_gateway() {
         told: Told::default(),
     };
 
-    let password = scene.canaries.new("a user's password");
+    let password = scene.canaries.make("a user's password");
     let [_, admin, _] = scene.credentials("admin", &value("ADMIN_PASSWORD"));
     let bearer = format!("Bearer {admin}");
     let user = json!({"username": "ann", "password": password, "groups": ["mcp-registry-admin"]})
