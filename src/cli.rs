@@ -2,6 +2,7 @@
 //!
 //! Start reading at [`Cli`]. [`Cli::flags`] is the top layer of the settings.
 
+pub mod audit;
 pub mod client;
 pub mod policy;
 
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use self::audit::AuditArgs;
 use self::client::{LoginArgs, LogoutArgs, ServersArgs, ServiceAccountsArgs, TokenArgs, UsersArgs};
 use self::policy::{ExplainArgs, PolicyArgs};
 use crate::app::mode::Mode;
@@ -77,6 +79,8 @@ pub enum Command {
     Policy(PolicyArgs),
     /// Say why somebody may use a server or a tool, or may not
     Explain(ExplainArgs),
+    /// Say who changed what, and who used what
+    Audit(AuditArgs),
     /// Show or check the settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -217,6 +221,7 @@ Examples:
                                          route a server
   mcp token create --kind api-key        a key for a program
   mcp explain ada /time now              why ada may call the tool now at /time, or may not
+  mcp audit --decision deny              who was refused what, and why
   mcp config show                        every setting and where it came from
   mcp config check --config mcp.toml     what is wrong with it, all at once
 

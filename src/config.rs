@@ -12,6 +12,7 @@
     reason = "the whole is put together and checked here"
 )]
 
+pub mod audit;
 pub mod auth;
 pub mod catalog;
 mod checks;
@@ -37,6 +38,7 @@ mod suggest;
 pub mod tls;
 pub mod types;
 
+pub use audit::{AccessAudit, AuditConfig};
 pub use auth::AuthConfig;
 pub use catalog::CatalogConfig;
 pub use gateway::GatewayConfig;
@@ -76,6 +78,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Identity.
     pub auth: AuthConfig,
+    /// Who used what.
+    pub audit: AuditConfig,
     /// An external identity provider.
     pub oidc: OidcConfig,
     /// The separate metrics service.

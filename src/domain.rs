@@ -5,6 +5,7 @@
 //! server is named) and [`policy`] (who may do what).
 
 pub mod api_key;
+pub mod audit;
 pub mod endpoint;
 pub mod ids;
 pub mod issuer;

@@ -8,6 +8,7 @@
 
 pub mod account;
 pub mod admit;
+pub mod audit;
 pub mod body;
 pub mod control;
 pub mod fields;

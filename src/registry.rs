@@ -8,6 +8,7 @@
 mod accounts;
 mod addresses;
 pub mod api;
+mod audit;
 mod change;
 mod error;
 mod files;

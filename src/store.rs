@@ -11,6 +11,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
+mod audit;
 #[cfg(test)]
 mod contract;
 mod open;
@@ -21,6 +22,10 @@ mod sql;
 mod sqlite;
 mod unit;
 
+pub use audit::{
+    AccessBatch, AccessLog, AuditEntry, AuditFilter, AuditRepository, Mark, Place, StoredAccess,
+    StoredAudit,
+};
 pub use open::{OpenError, open};
 pub use seal::Sealer;
 
@@ -41,6 +46,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Starts a transaction that only reads, at one consistent state.
     async fn read(&self) -> Result<Box<dyn Transaction + '_>, Error>;
+
+    /// Who used what; not part of any transaction.
+    fn access(&self) -> &dyn AccessLog;
 
     /// Resolves when another process may have changed the database; never, where none can.
     ///
@@ -429,30 +437,6 @@ pub trait OidcRepository: Send {
     async fn use_once(&mut self, id: &[u8; 32], ends_at: Timestamp) -> Result<bool, Error>;
     /// Forgets what no longer matters, owners of sessions that are gone included.
     async fn purge(&mut self, now: Timestamp) -> Result<(), Error>;
-}
-
-/// One audit entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditEntry {
-    /// When.
-    pub at: Timestamp,
-    /// Who.
-    pub actor: String,
-    /// What, such as `server.create`.
-    pub action: String,
-    /// On what.
-    pub subject: String,
-    /// In which request.
-    pub request_id: String,
-}
-
-/// Who changed what.
-#[async_trait]
-pub trait AuditRepository: Send {
-    /// Adds an entry; part of the change's transaction.
-    async fn append(&mut self, entry: &AuditEntry) -> Result<(), Error>;
-    /// The newest first.
-    async fn list(&mut self, limit: u32) -> Result<Vec<AuditEntry>, Error>;
 }
 
 /// What can go wrong with a database.

@@ -30,7 +30,7 @@ HEADERS = {
     "Content-Type": "application/json", "Accept": "application/json, text/event-stream",
     "MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/call", "Mcp-Name": TOOL,
 }
-QUIET = {"LOG_LEVEL": "warning", "MCP__GATEWAY__ACCESS_LOG": "false"}
+QUIET = {"LOG_LEVEL": "warning", "MCP__GATEWAY__ACCESS_LOG": "false", "MCP__AUDIT__ACCESS": "off"}
 
 
 class Stack:

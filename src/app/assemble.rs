@@ -8,6 +8,8 @@
 mod control_plane;
 #[cfg(feature = "gateway")]
 mod data_plane;
+#[cfg(feature = "gateway")]
+mod telling;
 
 use anyhow::Context as _;
 

@@ -1,5 +1,5 @@
 //! Commands that speak to a registry: `mcp login`, `servers`, `token`, `users`,
-//! `service-accounts`, `policy`, `explain`.
+//! `service-accounts`, `policy`, `explain`, `audit`.
 //!
 //! Promises: a credential goes only to the registry that it was kept for, and never into an
 //! argument, a message or a log; what a registry sends is printed without terminal commands. Which
@@ -9,6 +9,7 @@
 mod accounts;
 mod api;
 mod ask;
+mod audit;
 mod explain;
 mod kept;
 mod login;
@@ -51,6 +52,10 @@ pub(super) async fn run(talk: Talk<'_>, env: &[(String, String)]) -> Result<(), 
         Talk::Explain(args) => {
             let client = Client::open(&args.client, env)?;
             explain::run(&client, args).await
+        }
+        Talk::Audit(args) => {
+            let client = Client::open(&args.client, env)?;
+            audit::run(&client, args).await
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::audit::AuditArgs;
 use super::policy::{ExplainArgs, PolicyArgs};
 
 /// A command that speaks to a registry.
@@ -25,6 +26,8 @@ pub enum Talk<'a> {
     Policy(&'a PolicyArgs),
     /// `mcp explain`
     Explain(&'a ExplainArgs),
+    /// `mcp audit`
+    Audit(&'a AuditArgs),
 }
 
 /// Which registry, and how to print.

@@ -348,8 +348,9 @@ fn no_zero_limits(draft: &mut Draft, config: &Config) {
     }
 }
 
-fn registry_periods(config: &Config) -> [(&'static str, Period); 4] {
+fn registry_periods(config: &Config) -> [(&'static str, Period); 5] {
     [
+        ("audit.keep", config.audit.keep),
         ("registry.body_idle", config.registry.body_idle),
         ("catalog.heartbeat", config.catalog.heartbeat),
         ("auth.session_idle", config.auth.session_idle),

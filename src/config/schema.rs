@@ -160,7 +160,7 @@ fn number(text: &str) -> toml::Value {
 const NUMBER_LISTS: &[&str] = &["network.blocked_ports"];
 
 /// Words that are accepted in any case.
-const LOWER_CASE: &[&str] = &["log.format"];
+const LOWER_CASE: &[&str] = &["audit.access", "log.format"];
 
 #[cfg(test)]
 mod tests;

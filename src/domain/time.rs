@@ -40,6 +40,12 @@ impl Timestamp {
         Self(self.0.saturating_add(seconds))
     }
 
+    /// Reads RFC 3339 text; a fraction of a second is cut off.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        Some(Self(moment.unix_timestamp()))
+    }
+
     /// RFC 3339 text, such as `2026-11-22T12:00:00Z`.
     pub fn to_rfc3339(self) -> String {
         OffsetDateTime::from_unix_timestamp(self.0)

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 
+use super::audit::{Asked, Recorder, Seen};
 use super::reason::Reason;
 use super::table::CompiledRoute;
 use super::usage::GatewayUsage;
@@ -132,11 +134,11 @@ pub struct Record {
     pub reason: Option<Reason>,
     /// Keeps the connection from being taken for an idle one.
     pub busy: Busy,
-    /// For the access log; `None` when it is off.
+    /// For the access log and the audit log; `None` when both are off.
     pub line: Option<Box<AccessLine>>,
 }
 
-/// What only the access log needs.
+/// What only the access log and the audit log need.
 #[derive(Debug)]
 pub struct AccessLine {
     /// Client address.
@@ -147,10 +149,16 @@ pub struct AccessLine {
     pub path: String,
     /// Who called.
     pub caller: Option<Arc<Principal>>,
-    /// JSON-RPC method.
-    pub rpc_method: Option<String>,
-    /// Tool, prompt or resource.
-    pub rpc_target: Option<String>,
+    /// What the first message asks for.
+    pub asked: Option<Asked>,
+    /// What the others do, for the audit log.
+    pub more: Vec<Asked>,
+    /// The message, where the audit log wants arguments.
+    pub message: Option<Bytes>,
+    /// It is written to the access log.
+    pub is_logged: bool,
+    /// It is told to the audit log.
+    pub recorder: Option<Arc<Recorder>>,
 }
 
 impl Drop for Record {
@@ -163,8 +171,21 @@ impl Drop for Record {
         if let Some(reason) = self.reason {
             metrics::counter!("mcp_gateway_refused_total", "reason" => reason.label()).increment(1);
         }
-        if let Some(line) = &self.line {
-            self.log(line, duration);
+        if let Some(mut line) = self.line.take() {
+            if line.is_logged {
+                self.log(&line, duration);
+            }
+            if let Some(recorder) = line.recorder.take() {
+                recorder.record(Seen {
+                    id: self.id,
+                    started: self.started,
+                    duration,
+                    route: self.route.take(),
+                    status: self.status,
+                    reason: self.reason,
+                    line,
+                });
+            }
         }
     }
 }
@@ -186,8 +207,8 @@ impl Record {
             http.method = line.method.as_str(),
             http.path = line.path,
             http.status = self.status.as_u16(),
-            mcp.method = line.rpc_method,
-            mcp.name = line.rpc_target,
+            mcp.method = line.asked.as_ref().map(|asked| &*asked.method),
+            mcp.name = line.asked.as_ref().and_then(|asked| asked.target.as_deref()),
             duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             bytes_out = self.bytes_out,
             reason = self.reason.map(Reason::label),

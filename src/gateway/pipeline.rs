@@ -12,6 +12,7 @@ use http_body::Body as _;
 
 use super::account::{AccessLine, Record};
 use super::admit::Admitted;
+use super::audit::Recorder;
 use super::body::{ClientBody, Relay, RequestBody, ResponseBody, SilenceTimer};
 use super::control;
 use super::filter;
@@ -41,6 +42,8 @@ pub struct Context {
     pub pool: Arc<Pool>,
     /// The client's connection.
     pub connection: Arc<Connection>,
+    /// Where this worker leaves records for the audit log; `None` when it is off.
+    pub recorder: Option<Arc<Recorder>>,
 }
 
 /// One request on its way through the phases.
@@ -104,14 +107,17 @@ fn begin(context: &Context, head: RequestHead, mut body: ClientBody) -> Next {
         busy: context.connection.begin_request(),
         line: None,
     });
-    if gateway.access_log {
+    if gateway.access_log || context.recorder.is_some() {
         record.line = Some(Box::new(AccessLine {
             client: context.connection.peer(),
             method: head.method().clone(),
             path: head.raw_path().to_owned(),
             caller: None,
-            rpc_method: None,
-            rpc_target: None,
+            asked: None,
+            more: Vec::new(),
+            message: None,
+            is_logged: gateway.access_log,
+            recorder: context.recorder.clone(),
         }));
     }
     let mut reply = ReplyContext::default();

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::account::RequestIds;
 use super::admit::RequestRules;
+use super::audit::Audit;
 use super::limit::{CallLimit, StreamLimit};
 use super::origin::{LocalPeer, Origin, Origins};
 use super::reason::Reason;
@@ -21,7 +22,7 @@ use crate::auth::oidc::refresh::{KeyFetcher, KeySource};
 use crate::auth::verify::Verifier;
 use crate::catalog::{Snapshot, SnapshotSink};
 use crate::config::gateway::{LimitsConfig, TimeoutsConfig};
-use crate::config::{GatewayConfig, HttpConfig};
+use crate::config::{AuditConfig, GatewayConfig, HttpConfig};
 use crate::domain::endpoint::UpstreamUrl;
 use crate::domain::issuer::TrustedIssuer;
 use crate::domain::principal::{AuthMethod, Principal};
@@ -46,6 +47,8 @@ pub enum ControlPlane {
 pub struct Parts {
     /// Its own settings.
     pub config: GatewayConfig,
+    /// Whom it tells of calls.
+    pub audit: AuditConfig,
     /// Hosts, origins, proxies in front.
     pub http: HttpConfig,
     /// The machine's name.
@@ -89,6 +92,8 @@ pub struct Gateway {
     pub public_path: Arc<str>,
     /// Names of requests.
     pub ids: RequestIds,
+    /// Takes records for the audit log, unless it is off.
+    pub audit: Option<Arc<Audit>>,
     /// Counters.
     pub usage: Arc<GatewayUsage>,
     /// Checks tokens.
@@ -157,6 +162,7 @@ impl Gateway {
             access_log: parts.config.access_log,
             https_port: parts.https_port,
             public_path: public_path(&parts.http),
+            audit: Audit::new(&parts.audit),
             ids: RequestIds::new(parts.run),
             streams: Streams::new(usage.streams.clone()),
             calls: Streams::new(metrics::Gauge::noop()),

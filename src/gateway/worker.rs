@@ -17,6 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::audit::Recorder;
 use super::pipeline::Context;
 use super::service::ClientService;
 use super::shared::Gateway;
@@ -219,13 +220,14 @@ impl Worker {
                 idle_per_origin: IDLE_PER_ORIGIN,
             },
         );
+        let recorder = self.gateway.audit.as_ref().map(|audit| audit.recorder());
         let connections = TaskTracker::new();
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 arrived = inbox.recv() => match arrived {
-                    Some((stream, handed)) => self.serve(&connections, &pool, stream, handed),
+                    Some((stream, handed)) => self.serve(&connections, &pool, recorder.as_ref(), stream, handed),
                     None => break,
                 },
                 _ = sweep.tick() => {
@@ -239,7 +241,7 @@ impl Worker {
         // What the acceptor had handed over already is served too, and told to go away.
         inbox.close();
         while let Some((stream, handed)) = inbox.recv().await {
-            self.serve(&connections, &pool, stream, handed);
+            self.serve(&connections, &pool, recorder.as_ref(), stream, handed);
         }
         connections.close();
         connections.wait().await;
@@ -255,6 +257,7 @@ impl Worker {
         &self,
         connections: &TaskTracker,
         pool: &Arc<Pool>,
+        recorder: Option<&Arc<Recorder>>,
         stream: std::net::TcpStream,
         handed: Handed,
     ) {
@@ -274,6 +277,7 @@ impl Worker {
             Arc::clone(pool),
             self.stop.clone(),
         );
+        let recorder = recorder.cloned();
         connections.spawn(async move {
             gateway.usage.connections.increment(1);
             let limits = gateway.serve_limits;
@@ -282,6 +286,7 @@ impl Worker {
                     gateway: Arc::clone(&gateway),
                     pool,
                     connection,
+                    recorder,
                 })
             };
             if let Err(error) = serve::serve(arrival, &limits, &stop, make_service).await {

@@ -3,6 +3,7 @@
 //! Promises: every operation says in its signature who may call it ([`caller`]), every answer goes
 //! through [`crate::http::edge`]. Must not hold business rules: those are the use cases above.
 
+mod audit;
 mod auth;
 mod caller;
 mod explain;

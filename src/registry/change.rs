@@ -5,11 +5,13 @@
 //! not in use.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::accounts::Credentials;
+use super::audit::{self, Difference};
 use super::health::Health;
 use super::policy::PolicyOrigin;
 use super::view::{Entry, View};
@@ -18,15 +20,19 @@ use crate::catalog::snapshot::Access;
 use crate::domain::ids::Revision;
 use crate::domain::path::ServerPath;
 use crate::domain::time::Timestamp;
-use crate::store::{self, AuditEntry, Bump, StoredPolicy, StoredServer, Transaction};
+use crate::store::{self, Bump, StoredPolicy, StoredServer, Transaction};
 
 /// Who changes something, in which request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Actor {
     /// User name.
     pub username: String,
     /// Names the request in the audit log.
     pub request_id: String,
+    /// From which address.
+    pub source: Option<IpAddr>,
+    /// How they proved who they are; empty for the registry itself.
+    pub auth_method: &'static str,
 }
 
 /// One kind of change.
@@ -48,6 +54,8 @@ pub(super) trait Work: Send + Sync + 'static {
 pub(super) struct Effect {
     /// What the audit log says: action and subject. Empty: nothing has changed.
     pub(super) audit: Vec<(&'static str, String)>,
+    /// What of it is different, where one thing was changed.
+    pub(super) difference: Option<Difference>,
     /// Servers as they are now; `None` where one was removed.
     pub(super) servers: Vec<(ServerPath, Option<StoredServer>)>,
     /// The credentials that count from now on, where that has changed.
@@ -102,14 +110,8 @@ impl Registry {
         if effect.audit.is_empty() {
             return Ok(output);
         }
-        for (action, subject) in &effect.audit {
-            let entry = AuditEntry {
-                at: now,
-                actor: actor.username.clone(),
-                action: (*action).to_owned(),
-                subject: subject.clone(),
-                request_id: actor.request_id.clone(),
-            };
+        for said in &effect.audit {
+            let entry = audit::entry(actor, now, said, effect.difference.as_ref());
             transaction.audit().append(&entry).await?;
         }
         let bump = effect.bump();

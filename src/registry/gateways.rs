@@ -16,7 +16,6 @@ pub(super) struct Gateways(Mutex<BTreeMap<String, Known>>);
 struct Known {
     seen_at: Timestamp,
     report: Value,
-    sequence: u64,
     events: u64,
 }
 
@@ -41,16 +40,11 @@ impl Gateways {
         self.with(id, now, |known| known.report = report);
     }
 
-    /// Counts events once: a sequence number that was seen before is a repeat.
-    pub(super) fn events(&self, id: &str, sequence: u64, count: u64, now: Timestamp) -> bool {
+    /// Counts events that were not counted before.
+    pub(super) fn events(&self, id: &str, count: u64, now: Timestamp) {
         self.with(id, now, |known| {
-            let new = sequence > known.sequence;
-            if new {
-                known.sequence = sequence;
-                known.events = known.events.saturating_add(count);
-            }
-            new
-        })
+            known.events = known.events.saturating_add(count);
+        });
     }
 
     fn with<T>(&self, id: &str, now: Timestamp, act: impl FnOnce(&mut Known) -> T) -> T {
@@ -65,7 +59,6 @@ impl Gateways {
         let known = gateways.entry(id.to_owned()).or_insert(Known {
             seen_at: now,
             report: Value::Null,
-            sequence: 0,
             events: 0,
         });
         known.seen_at = now;

@@ -36,6 +36,7 @@ impl Registry {
         let actor = Actor {
             username: "import".to_owned(),
             request_id: "start".to_owned(),
+            ..Actor::default()
         };
         let added = self.change(&actor, Import { candidates }).await?;
         tracing::info!(servers = added, "imported definitions from files");

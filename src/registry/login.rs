@@ -11,6 +11,7 @@ use super::{Error, Registry};
 use crate::auth::password::{self, PasswordHash};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
+use crate::http::Edge;
 
 /// The one user that is always there, and what guards all local logins.
 #[derive(Debug)]
@@ -42,10 +43,15 @@ impl Registry {
         &self,
         username: &str,
         password: Secret<String>,
-        client: Option<IpAddr>,
+        edge: &Edge,
     ) -> Result<(Secret<String>, Session), Error> {
-        self.check_password(username, password, client).await?;
-        self.start_session(username).await
+        let checked = self.check_password(username, password, edge.client).await;
+        if let Err(Error::Login) = checked {
+            let is_known = self.password_of(username).await?.is_some();
+            self.note_failed_login(username, is_known, edge).await;
+        }
+        checked?;
+        self.start_session(username, edge).await
     }
 
     /// Whether it is this local user's password; failures count.

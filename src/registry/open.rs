@@ -21,7 +21,7 @@ use crate::auth::verify::Verifier;
 use crate::catalog::Publisher;
 use crate::catalog::snapshot::Access;
 use crate::config::{
-    AuthConfig, CatalogConfig, HttpConfig, NetworkConfig, OidcConfig, RegistryConfig,
+    AuditConfig, AuthConfig, CatalogConfig, HttpConfig, NetworkConfig, OidcConfig, RegistryConfig,
 };
 use crate::domain::policy::Policy;
 use crate::domain::secret::Secret;
@@ -63,6 +63,8 @@ pub struct Settings {
     pub http: HttpConfig,
     /// `[auth]`.
     pub auth: AuthConfig,
+    /// `[audit]`: how long uses of servers are kept.
+    pub audit: AuditConfig,
     /// `[oidc]`: an identity provider.
     pub oidc: OidcConfig,
     /// `[network]`: which addresses definitions may name.
@@ -159,6 +161,9 @@ impl Registry {
                 _ = purge.tick() => {
                     if let Err(error) = self.purge().await {
                         tracing::warn!(error = &error as &dyn std::error::Error, "could not forget ended sessions and tokens");
+                    }
+                    if let Err(error) = self.purge_access().await {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "could not forget old uses of servers");
                     }
                 }
             }

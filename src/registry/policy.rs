@@ -14,6 +14,7 @@ use async_trait::async_trait;
 
 pub(super) use self::explain::{Answer, Question, Who, Wish};
 pub(super) use self::grants::Grants;
+use super::audit::Difference;
 use super::change::{Actor, Effect, Work};
 use super::{Error, Registry};
 use crate::domain::policy::{Policy, Rules};
@@ -98,7 +99,10 @@ impl Work for Replace {
         if !self.if_match.passes(&etag(version)) {
             return Err(Error::StalePolicy);
         }
-        if existing.is_some_and(|stored| stored.policy == self.policy) {
+        if existing
+            .as_ref()
+            .is_some_and(|stored| stored.policy == self.policy)
+        {
             return Ok((true, Effect::default()));
         }
         let stored = StoredPolicy {
@@ -111,7 +115,13 @@ impl Work for Replace {
             Err(store::Error::Stale) if self.if_match.is_given() => return Err(Error::StalePolicy),
             other => other?,
         }
-        Ok((true, self.effect(stored)))
+        let before = existing.as_ref().map(|stored| stored.policy.rules());
+        let difference = Difference::of_policy(before, stored.policy.rules());
+        let effect = Effect {
+            difference: Some(difference),
+            ..self.effect(stored)
+        };
+        Ok((true, effect))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
+use super::audit::Difference;
 use super::change::{Actor, Effect, Work};
 use super::policy::Grants;
 use super::view::etag_of;
@@ -128,7 +129,7 @@ impl Work for Create {
             updated_by: self.by.clone(),
         };
         transaction.servers().insert(&stored).await?;
-        let effect = effect("server.create", path, Some(&stored));
+        let effect = effect("server.create", path, None, Some(&stored));
         Ok((stored, effect))
     }
 }
@@ -184,7 +185,7 @@ impl Work for Change {
             version: existing.version + 1,
             updated_at: now,
             updated_by: self.by.clone(),
-            ..existing
+            ..existing.clone()
         };
         match transaction.servers().update(&stored).await {
             Err(store::Error::Stale) if self.if_match.is_given() => {
@@ -192,7 +193,7 @@ impl Work for Change {
             }
             other => other?,
         }
-        let effect = effect(action, &self.path, Some(&stored));
+        let effect = effect(action, &self.path, Some(&existing), Some(&stored));
         Ok((stored, effect))
     }
 }
@@ -231,11 +232,14 @@ impl Work for Remove {
         transaction: &mut dyn Transaction,
         _now: Timestamp,
     ) -> Result<((), Effect), Error> {
-        existing(transaction, &self.path, &self.if_match).await?;
+        let existing = existing(transaction, &self.path, &self.if_match).await?;
         if !transaction.servers().remove(&self.path).await? {
             return Err(Error::NoServer(self.path.clone()));
         }
-        Ok(((), effect("server.remove", &self.path, None)))
+        Ok((
+            (),
+            effect("server.remove", &self.path, Some(&existing), None),
+        ))
     }
 }
 
@@ -254,7 +258,12 @@ async fn existing(
 }
 
 /// What the audit log must show at a glance is part of the subject.
-fn effect(action: &'static str, path: &ServerPath, stored: Option<&StoredServer>) -> Effect {
+fn effect(
+    action: &'static str,
+    path: &ServerPath,
+    before: Option<&StoredServer>,
+    stored: Option<&StoredServer>,
+) -> Effect {
     let mut subject = path.to_string();
     if let Some(definition) = stored.map(|stored| &stored.definition) {
         if definition.public {
@@ -266,6 +275,7 @@ fn effect(action: &'static str, path: &ServerPath, stored: Option<&StoredServer>
     }
     Effect {
         audit: vec![(action, subject)],
+        difference: Some(Difference::of_server(before, stored)),
         servers: vec![(path.clone(), stored.cloned())],
         ..Effect::default()
     }

@@ -2,8 +2,10 @@
 //! in; administrators make their tokens and keys.
 
 use async_trait::async_trait;
+use serde_json::json;
 
 use super::accounts::{Credentials, Rights, is_taken, owner};
+use super::audit::Difference;
 use super::change::{Actor, Effect, Work};
 use super::{Error, Registry};
 use crate::domain::time::Timestamp;
@@ -118,6 +120,7 @@ impl Work for Create {
         transaction.service_accounts().upsert(&account).await?;
         let effect = Effect {
             audit: vec![("service_account.create", account.name.clone())],
+            difference: Some(difference(None, Some(&account))),
             ..Effect::default()
         };
         Ok((account, effect))
@@ -169,6 +172,7 @@ impl Work for Save {
         };
         let effect = Effect {
             audit: vec![("service_account.update", said(&before, &after))],
+            difference: Some(difference(Some(&before), Some(&after))),
             credentials,
             ..Effect::default()
         };
@@ -198,6 +202,22 @@ fn said(before: &StoredServiceAccount, after: &StoredServiceAccount) -> String {
     said
 }
 
+/// What of an account is different.
+fn difference(
+    before: Option<&StoredServiceAccount>,
+    after: Option<&StoredServiceAccount>,
+) -> Difference {
+    let shown = |account: &StoredServiceAccount| {
+        json!({
+            "description": account.description,
+            "groups": account.groups,
+            "scopes": account.scopes,
+            "disabled": account.disabled,
+        })
+    };
+    Difference::of(before.map(shown).as_ref(), after.map(shown).as_ref())
+}
+
 struct Remove {
     name: String,
     admin: String,
@@ -212,6 +232,7 @@ impl Work for Remove {
         transaction: &mut dyn Transaction,
         now: Timestamp,
     ) -> Result<((), Effect), Error> {
+        let before = transaction.service_accounts().find(&self.name).await?;
         if !transaction.service_accounts().remove(&self.name).await? {
             return Err(Error::NoServiceAccount(self.name.clone()));
         }
@@ -220,6 +241,7 @@ impl Work for Remove {
         tokens.revoke_of(&account, Ends::All, now).await?;
         let effect = Effect {
             audit: vec![("service_account.delete", self.name.clone())],
+            difference: Some(difference(before.as_ref(), None)),
             credentials: Some(Credentials::read(transaction, &self.admin, now).await?),
             ..Effect::default()
         };

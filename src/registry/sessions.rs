@@ -14,12 +14,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::accounts::user_rights;
+use super::audit::session_entry;
 use super::keys::random;
 use super::{Error, Registry};
 use crate::config::AuthConfig;
 use crate::domain::principal::{AuthMethod, Principal};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
+use crate::http::Edge;
 use crate::store::{Bump, LOCAL, StoredSession, Transaction};
 
 /// A session in use.
@@ -148,6 +150,7 @@ impl Registry {
     pub(super) async fn start_session(
         &self,
         username: &str,
+        edge: &Edge,
     ) -> Result<(Secret<String>, Session), Error> {
         let id = random::<32>().map_err(|_| Error::Internal("no randomness"))?;
         let id = Secret::new(URL_SAFE_NO_PAD.encode(id));
@@ -164,6 +167,8 @@ impl Registry {
         let principal = self.principal_of(&mut *transaction, &stored).await?;
         let principal = principal.ok_or(Error::Login)?;
         transaction.sessions().insert(&stored).await?;
+        let entry = session_entry("session.login", username, LOCAL, edge, now);
+        transaction.audit().append(&entry).await?;
         transaction.commit(Bump::No).await?;
         let session = session_of(&stored, id.expose(), principal);
         self.0.sessions.remember(&stored, session.clone(), now);
@@ -251,6 +256,18 @@ impl Registry {
         transaction.sessions().remove(id_hash).await?;
         transaction.commit(Bump::No).await?;
         self.0.sessions.forget(id_hash);
+        Ok(())
+    }
+
+    /// The same, because its owner logs out.
+    pub(super) async fn log_out(&self, session: &Session, edge: &Edge) -> Result<(), Error> {
+        let (name, now) = (&session.principal.username, self.0.clock.now());
+        let entry = session_entry("session.logout", name, &session.provider, edge, now);
+        let mut transaction = self.0.store.begin().await?;
+        transaction.sessions().remove(&session.id_hash).await?;
+        transaction.audit().append(&entry).await?;
+        transaction.commit(Bump::No).await?;
+        self.0.sessions.forget(&session.id_hash);
         Ok(())
     }
 

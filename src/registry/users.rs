@@ -6,8 +6,10 @@
 use std::net::IpAddr;
 
 use async_trait::async_trait;
+use serde_json::json;
 
 use super::accounts::{Credentials, Rights, is_taken, owner};
+use super::audit::Difference;
 use super::change::{Actor, Effect, Work};
 use super::sessions::Session;
 use super::{Error, Registry};
@@ -200,6 +202,7 @@ impl Work for Create {
         transaction.users().upsert(&user).await?;
         let effect = Effect {
             audit: vec![("user.create", user.username.clone())],
+            difference: Some(difference(None, Some(&user))),
             ..Effect::default()
         };
         Ok((user.into(), effect))
@@ -261,6 +264,7 @@ impl Save {
         }
         Ok(Effect {
             audit: vec![("user.update", self.said(before, after))],
+            difference: Some(difference(Some(before), Some(after))),
             credentials,
             sessions_of: Some(self.username.clone()),
             ..Effect::default()
@@ -320,6 +324,19 @@ impl Work for Save {
     }
 }
 
+/// What of a user is different; of the password only that.
+fn difference(before: Option<&StoredUser>, after: Option<&StoredUser>) -> Difference {
+    let shown = |user: &StoredUser| json!({"groups": user.groups, "disabled": user.disabled});
+    let (old, new) = (before.map(shown), after.map(shown));
+    let difference = Difference::of(old.as_ref(), new.as_ref());
+    match (before, after) {
+        (Some(before), Some(after)) if before.password_hash != after.password_hash => {
+            difference.and("password")
+        }
+        _ => difference,
+    }
+}
+
 struct Remove {
     username: String,
     admin: String,
@@ -335,6 +352,7 @@ impl Work for Remove {
         now: Timestamp,
     ) -> Result<((), Effect), Error> {
         let username = &self.username;
+        let before = transaction.users().find(username).await?;
         if !transaction.users().remove(username).await? {
             return Err(Error::NoUser(username.clone()));
         }
@@ -345,6 +363,7 @@ impl Work for Remove {
         sessions.remove_of(username, LOCAL, None).await?;
         let effect = Effect {
             audit: vec![("user.delete", username.clone())],
+            difference: Some(difference(before.as_ref(), None)),
             credentials: Some(Credentials::read(transaction, &self.admin, now).await?),
             sessions_of: Some(username.clone()),
             ..Effect::default()

@@ -1,6 +1,7 @@
 //! What every database must do: one suite, run on SQLite always and on PostgreSQL where
 //! `MCP_TEST_POSTGRES_URL` names a server (each test in a schema of its own).
 
+mod audit;
 pub(super) mod fixture;
 mod rows;
 mod work;

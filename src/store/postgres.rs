@@ -11,6 +11,7 @@
 mod connection;
 mod listen;
 mod prepare;
+mod telemetry;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use self::connection::{Work, classify};
 use self::listen::Listener;
 use super::seal::Sealer;
 use super::unit::{Access, Unit};
-use super::{Error, OpenError, Store, Transaction};
+use super::{AccessLog, Error, OpenError, Store, Transaction};
 use crate::domain::time::Clock;
 
 /// Connections to a database that other processes may use as well.
@@ -101,6 +102,10 @@ impl Store for PostgresStore {
 
     async fn read(&self) -> Result<Box<dyn Transaction + '_>, Error> {
         Ok(Box::new(self.start(Access::Read).await?))
+    }
+
+    fn access(&self) -> &dyn AccessLog {
+        self
     }
 
     async fn changed_elsewhere(&self) {

@@ -9,6 +9,7 @@ mod connection;
 mod files;
 mod prepare;
 mod record;
+mod telemetry;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,9 +24,10 @@ use tokio_util::task::TaskTracker;
 
 use self::connection::{Home, Idle, Work, classify};
 use self::record::Record;
+use self::telemetry::Telemetry;
 use super::seal::Sealer;
 use super::unit::{Access, Unit};
-use super::{Error, OpenError, Store, Transaction};
+use super::{AccessLog, Error, OpenError, Store, Transaction};
 use crate::domain::time::Clock;
 
 pub(super) use files::{
@@ -44,6 +46,7 @@ pub(super) struct SqliteStore {
     record: Arc<Record>,
     /// Rollbacks of dropped transactions.
     rollbacks: TaskTracker,
+    telemetry: Telemetry,
     closed: AtomicBool,
 }
 
@@ -54,14 +57,16 @@ impl SqliteStore {
         clock: &Clock,
     ) -> Result<Self, OpenError> {
         let (writer, record) = prepare::prepare(data_dir, &sealer, clock.now()).await?;
+        let rollbacks = TaskTracker::new();
         let store = Self {
+            telemetry: Telemetry::new(data_dir, rollbacks.clone()),
             path: data_dir.join(DATABASE_FILE),
             sealer,
             writer: Arc::new(Mutex::new(Some(writer))),
             readers: Arc::new(Semaphore::new(READERS)),
             idle: Idle::default(),
             record: Arc::new(record),
-            rollbacks: TaskTracker::new(),
+            rollbacks,
             closed: AtomicBool::new(false),
         };
         prepare::verify(&store).await?;
@@ -137,6 +142,10 @@ impl Store for SqliteStore {
         Ok(Box::new(self.read_unit().await?))
     }
 
+    fn access(&self) -> &dyn AccessLog {
+        &self.telemetry
+    }
+
     async fn changed_elsewhere(&self) {
         // The lock keeps every other process out.
         std::future::pending::<()>().await;
@@ -164,6 +173,7 @@ impl Store for SqliteStore {
 
     async fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.telemetry.close().await;
         self.rollbacks.close();
         let quiet = async {
             let writer = self.writer.lock().await.take();

@@ -1,6 +1,7 @@
 //! The unit of work over any driver: repositories, revision, and the rows every database starts
 //! with.
 
+pub(super) mod access;
 mod audit;
 mod imports;
 mod keys;

@@ -1,5 +1,6 @@
 //! The registry through its router.
 
+mod audit;
 mod auth;
 mod bodies;
 mod edge;

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::support::child::{Ended, Listeners, Process, mcp};
 use crate::support::deployment::{Example, PASSWORD, Pair, folder, full, status, until_status};
+use crate::support::until;
 
 /// Somebody with a home of their own.
 struct Person {
@@ -325,4 +326,39 @@ fn a_gateway_elsewhere_refuses_a_key_within_a_second_of_its_end() {
     let snapshot = std::fs::read_to_string(file).unwrap();
     let secret = key.split('_').nth(2).unwrap();
     assert!(!snapshot.contains(secret) && !snapshot.contains(token.trim()));
+}
+
+#[test]
+fn a_call_is_found_in_the_audit_log_with_who_made_it() {
+    let example = Example::start();
+    let data = folder();
+    let (_process, at, url) = running(data.path());
+    let person = Person::new();
+    person.login(&url);
+    let to = format!("http://{}/", example.address);
+    person.says(&["servers", "add", "/time", &to]);
+    let key = person.says(&["token", "create", "--kind", "api-key", "--hours", "2"]);
+    assert_eq!(status(at.http.unwrap(), "/time/mcp", Some(key.trim())), 200);
+    let found = until("the call is told", || {
+        let found = person.json(&["audit", "--kind", "access", "--server", "/time"]);
+        (found["entries"] != json!([])).then_some(found)
+    });
+    let entry = &found["entries"][0];
+    assert_eq!(entry["user"], "admin");
+    assert_eq!(entry["auth_method"], "api_key");
+    assert_eq!(entry["method"], "tools/call");
+    assert_eq!(entry["decision"], "allow");
+    let said = person.says(&["audit", "--action", "server.create"]);
+    assert!(said.contains("server.create /time"), "{said}");
+    let lines = person.says(&["audit", "--export"]);
+    assert!(lines.lines().count() > 3, "{lines}");
+    for line in lines.lines() {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        assert!(entry["at"].is_string() && !line.contains(key.trim()));
+    }
+    refused(
+        &person.types(&["audit", "--since", "yesterday"], ""),
+        1,
+        &["since", "must be a moment"],
+    );
 }

@@ -45,6 +45,35 @@ fn calls_go_on_while_the_registry_is_killed_and_it_comes_back_where_it_was() {
 }
 
 #[test]
+fn calls_without_the_registry_are_told_when_it_is_back_even_by_the_next_process() {
+    let pair = Pair::start();
+    let front = pair.http();
+    pair.registry.kill();
+    for _ in 0..20 {
+        assert_eq!(status(front, "/currenttime/mcp", None), 200);
+    }
+    pair.gateway.stop();
+    let spool = pair.gateway_data.path().join("audit-spool");
+    assert!(std::fs::read_dir(&spool).unwrap().count() > 0);
+
+    let again = registry(pair.registry_data.path())
+        .env("REGISTRY_BIND", pair.registry_at.to_string())
+        .spawn();
+    again.ready(pair.registry_data.path());
+    let next = gateway(pair.gateway_data.path(), &api_url(pair.registry_at)).spawn();
+    next.ready(pair.gateway_data.path());
+    let admin = Admin::login(pair.registry_at);
+    let query = "/api/audit?kind=access&server=currenttime&limit=1000";
+    until("the calls are told", || {
+        let page = admin.ok("GET", query, &json!(null)).json();
+        (page["entries"].as_array().unwrap().len() == 20).then_some(())
+    });
+    until("nothing waits", || {
+        (std::fs::read_dir(&spool).unwrap().count() == 0).then_some(())
+    });
+}
+
+#[test]
 fn a_gateway_starts_without_its_registry_from_what_it_stored() {
     let pair = Pair::start();
     let file = pair.gateway_data.path().join("snapshot");

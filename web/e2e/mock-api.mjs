@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { MockAccounts } from "./mock-accounts.mjs";
+import { audit } from "./mock-audit.mjs";
 import { complete } from "./mock-data.mjs";
 import { MockPolicy } from "./mock-policy.mjs";
 import { Refusal } from "./mock-refusal.mjs";
@@ -48,6 +49,7 @@ export class MockApi {
       return { status: 204, headers: { "Set-Cookie": `${COOKIE}=; Path=/; Max-Age=0` } };
     }
     if (path === "/api/policy") return this.policy.answer(request, caller);
+    if (path === "/api/audit" && method === "GET") return { status: 200, body: audit(request) };
     if (path === "/api/explain" && method === "GET")
       return { status: 200, body: this.policy.explain(request) };
     if (path === "/api/tokens" && method === "GET")

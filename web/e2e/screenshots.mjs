@@ -260,6 +260,16 @@ const SHOTS = [
       await page.getByText("nightly-report").waitFor();
     },
   },
+  { name: "audit", at: "/ui/audit", wait: "session.login", fullPage: true },
+  {
+    name: "audit-details",
+    at: "/ui/audit?kind=change",
+    async act(page) {
+      await page.getByText("session.login").first().waitFor();
+      await page.getByText("Details").first().click();
+    },
+  },
+  { name: "audit-nothing", at: "/ui/audit?request_id=no-such-request", wait: "Nothing matches" },
   { name: "api", at: "/ui/api", wait: "/api/servers/{id}" },
   {
     name: "api-open",

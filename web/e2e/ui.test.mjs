@@ -407,6 +407,7 @@ describe("every page", () => {
             "/new",
             "/tokens",
             "/users",
+            "/audit",
             "/api",
             "/nowhere",
           ]) {
@@ -466,5 +467,33 @@ describe("access", () => {
       await page.getByLabel(/^Tool/).fill("write");
       await page.getByRole("button", { name: "Explain" }).click();
       await page.getByText("Refused", { exact: true }).waitFor();
+    }));
+});
+
+describe("audit", () => {
+  test("shows who changed a server and which fields, by the server and by the request", () =>
+    signedIn(async (page) => {
+      const subject = fresh("Audit");
+      await register(subject);
+      const changed = await api("PATCH", `/api/servers${subject.path}`, { tags: ["audited"] });
+      assert.equal(changed.status, 200);
+      await page.getByRole("link", { name: "Audit", exact: true }).click();
+      await page.getByRole("heading", { name: "Audit", exact: true }).waitFor();
+      if (mock) {
+        await page.getByLabel("Decision").selectOption("deny");
+        await page.getByRole("button", { name: "Search" }).click();
+        await page.getByText("forbidden").waitFor();
+        assert.match(page.url(), /decision=deny/);
+        return;
+      }
+      await page.getByLabel("Server").fill(subject.path);
+      await page.getByRole("button", { name: "Search" }).click();
+      const entries = page.getByRole("list", { name: "Entries" }).getByRole("listitem");
+      await entries.filter({ hasText: "server.create" }).waitFor();
+      await entries.filter({ hasText: "server.update" }).getByText("tags").waitFor();
+      await page.goto(`${origin}/ui/audit?request_id=${changed.headers.get("X-Request-Id")}`);
+      await entries.filter({ hasText: "server.update" }).waitFor();
+      assert.equal(await entries.count(), 1);
+      assert.equal((await api("DELETE", `/api/servers${subject.path}`)).status, 204);
     }));
 });

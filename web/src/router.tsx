@@ -8,6 +8,7 @@ import {
 } from "@tanstack/react-router";
 import { AppLayout } from "./components/layout/app-layout";
 import { NotFound, PageError } from "./components/layout/fallbacks";
+import { auditSearch } from "./features/audit/search";
 import { LoginPage } from "./features/login/login-page";
 import { listSearch } from "./features/servers/list-search";
 import { ServersPage } from "./features/servers/servers-page";
@@ -69,6 +70,13 @@ const users = createRoute({
   component: lazyRouteComponent(() => import("./features/users/users-page"), "UsersPage"),
 });
 
+const audit = createRoute({
+  getParentRoute: () => app,
+  path: "/audit",
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import("./features/audit/audit-page"), "AuditPage"),
+});
+
 const api = createRoute({
   getParentRoute: () => app,
   path: "/api",
@@ -77,7 +85,7 @@ const api = createRoute({
 
 const routeTree = root.addChildren([
   login,
-  app.addChildren([servers, server, add, edit, tokens, users, access, api]),
+  app.addChildren([servers, server, add, edit, tokens, users, access, audit, api]),
 ]);
 
 export function createAppRouter(history?: RouterHistory) {

@@ -87,6 +87,7 @@ pub(super) async fn start(
             registry: settings.registry.clone(),
             http: settings.http.clone(),
             auth: settings.auth.clone(),
+            audit: settings.audit,
             oidc: settings.oidc.clone(),
             network: settings.network.clone(),
             catalog: settings.catalog.clone(),

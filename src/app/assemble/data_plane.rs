@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::super::listeners::{Sockets, Which};
+use super::telling::{self, Telling};
 use super::{Base, Settings, is_public};
 use crate::auth::verify::Verifier;
 use crate::catalog::disk::Disk;
@@ -43,10 +44,6 @@ pub(super) struct Built {
     /// Takes snapshots.
     pub(super) gateway: Arc<Gateway>,
     /// To be set by the registry of this process.
-    #[cfg_attr(
-        not(feature = "registry"),
-        expect(dead_code, reason = "nobody is there to set it")
-    )]
     pub(super) local_registry: LocalRegistry,
     sockets: Listening,
 }
@@ -55,6 +52,7 @@ pub(super) struct Built {
 #[derive(Debug)]
 pub(super) struct Running {
     threads: Threads,
+    telling: Option<Telling>,
 }
 
 pub(super) fn open_sockets(base: &Base<'_>, sockets: &mut Sockets) -> anyhow::Result<Listening> {
@@ -114,6 +112,7 @@ pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built
     };
     let gateway = Gateway::new(Parts {
         config: settings.gateway.clone(),
+        audit: telling::wanted(base),
         http: settings.http.clone(),
         machine: dev_ca::host_name(),
         https_port: sockets.https_port,
@@ -150,6 +149,7 @@ impl Built {
             per_address: config.limits.connections_per_address,
             exempt: base.settings.http.trusted_proxies.clone(),
         });
+        let telling = telling::start(base, &self.gateway, &self.local_registry)?;
         let threads = Threads::start(Start {
             gateway: self.gateway,
             listeners: self.sockets.listeners,
@@ -161,7 +161,7 @@ impl Built {
             stop: base.lifecycle.stop.clone(),
         })
         .context("cannot start the gateway's threads")?;
-        Ok(Running { threads })
+        Ok(Running { threads, telling })
     }
 
     /// Follows the registry; what lies on disk is in force before the first connection is accepted.
@@ -236,6 +236,9 @@ impl Running {
     /// Waits until the threads have ended.
     pub(super) async fn finish(self) -> anyhow::Result<()> {
         let joined = tokio::task::spawn_blocking(|| self.threads.join()).await;
+        if let Some(telling) = self.telling {
+            telling.finish().await;
+        }
         joined
             .context("cannot wait for the gateway's threads")?
             .context("the gateway failed")
@@ -337,7 +340,7 @@ fn extra_ca(settings: &Settings) -> Option<(&'static str, &Path)> {
         .map(|path| ("EXTRA_CA_FILE", path))
 }
 
-fn deferred(registry: &LocalRegistry) -> LocalPeer {
+pub(super) fn deferred(registry: &LocalRegistry) -> LocalPeer {
     let registry = Arc::clone(registry);
     LocalPeer::new(move || match registry.get() {
         Some(peer) => peer.connect(),
@@ -348,7 +351,7 @@ fn deferred(registry: &LocalRegistry) -> LocalPeer {
 
 /// Tells processes apart in request ids, nothing more: so the hasher's keys do, and the start does not
 /// wait for the cryptographic generator to gather entropy.
-fn random_run() -> u32 {
+pub(super) fn random_run() -> u32 {
     let seeded = RandomState::new().hash_one(std::process::id());
     u32::try_from(seeded >> 32).unwrap_or_default()
 }

@@ -84,6 +84,7 @@ fn every_field_of_every_section_is_in_the_manual() {
         ("network.", include_str!("../network.rs")),
         ("ops.", include_str!("../ops.rs")),
         ("log.", include_str!("../log.rs")),
+        ("audit.", include_str!("../audit.rs")),
         ("", include_str!("../gateway.rs")),
         ("", include_str!("../../config.rs")),
     ];
@@ -117,7 +118,7 @@ fn every_field_of_every_section_is_in_the_manual() {
     }
     assert_eq!(
         fields,
-        schema.keys().count() + 14,
-        "fourteen sections, and a field for each key"
+        schema.keys().count() + 15,
+        "fifteen sections, and a field for each key"
     );
 }

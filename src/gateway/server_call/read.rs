@@ -39,9 +39,15 @@ pub(super) async fn read_message(
         Reason::BadMessage
     })?;
     exchange.reply.rpc_id = envelope.id().map(|id| bytes.slice_ref(id.as_bytes()));
+    if let Some(line) = &mut exchange.record.line {
+        line.read(envelope.messages(), &bytes);
+    }
     cross_check(&exchange.head, &envelope)?;
     for message in envelope.messages() {
         if !may(access, route, call.caller.as_deref(), action(message)) {
+            if let Some(line) = &mut exchange.record.line {
+                line.refuse(message);
+            }
             return Err(Reason::Forbidden);
         }
     }
@@ -49,10 +55,6 @@ pub(super) async fn read_message(
         call.endless = message.method == "subscriptions/listen";
         if call.caller.is_some() {
             call.tool = tool_of(message);
-        }
-        if let Some(line) = &mut exchange.record.line {
-            line.rpc_method = Some(message.method.to_string());
-            line.rpc_target = message.target.as_ref().map(ToString::to_string);
         }
     }
     let more = envelope.messages().len().saturating_sub(1);

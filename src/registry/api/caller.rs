@@ -62,6 +62,8 @@ impl User {
         Actor {
             username: self.principal.username.to_string(),
             request_id: self.edge.request_id.to_string(),
+            source: self.edge.client,
+            auth_method: self.principal.method.as_str(),
         }
     }
 

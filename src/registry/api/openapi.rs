@@ -72,6 +72,7 @@ fn plain_paths(paths: Paths) -> Paths {
         (name = "policy", description = "who may do what"),
         (name = "users", description = "local users, who log in with a password"),
         (name = "service accounts", description = "accounts of programs"),
+        (name = "audit", description = "who changed what, and who used what"),
         (name = "gateways", description = "what gateways follow and report"),
         (name = "system", description = "health and facts about this registry"),
     ),

@@ -13,7 +13,8 @@ use super::super::Registry;
 use super::caller::declared::declare;
 use super::system::description::{Description, description};
 use super::{
-    auth, explain, gateway, openapi, policy, servers, service_accounts, system, tokens, users,
+    audit, auth, explain, gateway, openapi, policy, servers, service_accounts, system, tokens,
+    users,
 };
 use crate::http::host::HostRules;
 use crate::http::{Guard, Problem, edge};
@@ -82,6 +83,7 @@ pub(super) fn operations() -> OpenApiRouter<Registry> {
         .routes(operation!(policy::read::read))
         .routes(operation!(policy::replace::replace))
         .routes(operation!(explain::explain))
+        .routes(operation!(audit::list::list))
         .routes(operation!(users::list::list))
         .routes(operation!(users::create::create))
         .routes(operation!(users::read::read))

@@ -193,7 +193,7 @@ impl Registry {
             actor: "registry".to_owned(),
             action: "issuer.keys".to_owned(),
             subject: name.to_owned(),
-            request_id: String::new(),
+            ..AuditEntry::default()
         };
         transaction.audit().append(&entry).await?;
         transaction.commit(Bump::Yes).await?;

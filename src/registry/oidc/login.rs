@@ -18,6 +18,7 @@ use crate::domain::secret::Secret;
 use crate::http::Edge;
 use crate::net::guard::Refused;
 use crate::registry::Error;
+use crate::registry::audit::session_entry;
 use crate::registry::keys::random;
 use crate::registry::sessions::hash;
 use crate::store::{Bump, StoredIdentity, StoredSession};
@@ -133,6 +134,7 @@ impl Registry {
         &self,
         cookies: &[String],
         answer: Answer,
+        edge: &Edge,
     ) -> Result<Arrived, LoginError> {
         let provider = self.provider().ok_or(LoginError::Unavailable)?;
         let endpoints = provider.endpoints().ok_or(LoginError::Unavailable)?;
@@ -152,7 +154,7 @@ impl Registry {
         let identity = self
             .identify(provider, &endpoints, &pending, tokens)
             .await?;
-        let id = self.start_session_of(provider, identity).await?;
+        let id = self.start_session_of(provider, identity, edge).await?;
         Ok(Arrived {
             id,
             back: pending.back,
@@ -252,6 +254,7 @@ impl Registry {
         &self,
         provider: &Provider,
         mut identity: StoredIdentity,
+        edge: &Edge,
     ) -> Result<Secret<String>, Error> {
         let id = random::<32>().map_err(|_| Error::Internal("no randomness"))?;
         let id = Secret::new(URL_SAFE_NO_PAD.encode(id));
@@ -268,6 +271,9 @@ impl Registry {
         let mut transaction = self.0.store.begin().await?;
         transaction.sessions().insert(&stored).await?;
         transaction.oidc().insert_session(&identity).await?;
+        let (name, method) = (&identity.username, &stored.provider);
+        let entry = session_entry("session.login", name, method, edge, now);
+        transaction.audit().append(&entry).await?;
         transaction.commit(Bump::No).await?;
         tracing::info!(
             user.name = identity.username,

@@ -112,6 +112,7 @@ impl Registry {
             action: "session.logout".to_owned(),
             subject: subject.unwrap_or("a session").to_owned(),
             request_id: request_id.to_owned(),
+            ..AuditEntry::default()
         };
         transaction
             .audit()

@@ -60,6 +60,7 @@ impl Registry {
         let actor = Actor {
             username: "import".to_owned(),
             request_id: "start".to_owned(),
+            ..Actor::default()
         };
         let replace = Replace {
             policy,

@@ -460,6 +460,7 @@ async fn the_audit_lists_the_newest_first(fixture: &Fixture) {
         action: "server.create".to_owned(),
         subject: format!("/s{number}"),
         request_id: "r-1".to_owned(),
+        ..AuditEntry::default()
     };
     for number in 0..3 {
         let mut transaction = store.begin().await.unwrap();

@@ -141,6 +141,7 @@ async fn the_audit_entry_shares_the_fate_of_its_change(fixture: &Fixture) {
             action: "server.create".to_owned(),
             subject: at.to_owned(),
             request_id: "r".to_owned(),
+            ..AuditEntry::default()
         };
         transaction.audit().append(&entry).await.unwrap();
         if keep {

@@ -149,6 +149,7 @@ pub(super) fn migrations() -> Vec<Migration> {
         ("accounts", include_str!("migrations/0002_accounts.sql")),
         ("policy", include_str!("migrations/0003_policy.sql")),
         ("oidc", include_str!("migrations/0004_oidc.sql")),
+        ("audit", include_str!("migrations/0006_audit.sql")),
     ])
 }
 

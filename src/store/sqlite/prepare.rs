@@ -172,7 +172,7 @@ pub(super) async fn migrate(
         .map_err(failed(path))
 }
 
-async fn run(
+pub(super) async fn run(
     connection: &mut SqliteConnection,
     path: &Path,
     migrations: Vec<Migration>,
@@ -196,6 +196,7 @@ pub(super) fn migrations() -> Vec<Migration> {
         ("accounts", include_str!("migrations/0002_accounts.sql")),
         ("policy", include_str!("migrations/0003_policy.sql")),
         ("oidc", include_str!("migrations/0004_oidc.sql")),
+        ("audit", include_str!("migrations/0006_audit.sql")),
     ])
 }
 

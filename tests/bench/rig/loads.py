@@ -32,9 +32,9 @@ class Loads:
         lines = ['wrk.method = "POST"', *(f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items())]
         script.write_text("\n".join([*lines, f"wrk.body = [==[{message.BODY}]==]\n"]))
         url = f"https://{peer.https}{path}" if tls else f"http://{peer.http}{path}"
-        before = proc.cpu(peer.pid)
+        before = proc.spent(peer.pid)
         text = self._output(["wrk", "-t1", f"-c{self.connections}", f"-d{seconds:.0f}s", "--latency", "-s", str(script), url])
-        cost = proc.cpu(peer.pid) - before
+        cost = proc.spent(peer.pid) - before
         count = int(_first(r"(\d+) requests in", text))
         failed = sum(map(int, re.findall(r"Non-2xx or 3xx responses: (\d+)", text)))
         for counts in re.findall(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text):
@@ -48,18 +48,19 @@ class Loads:
         body.write_text(message.BODY)
         headers = [part for name, value in message.HEADERS.items() for part in ("-H", f"{name.lower()}: {value}")]
         connections = max(1, self.connections // streams)
-        before = proc.cpu(peer.pid)
+        before = proc.spent(peer.pid)
         text = self._output([
             "h2load", "-t1", f"-c{connections}", f"-m{streams}", f"-D{seconds:.0f}", *headers, "-d", str(body), f"https://{peer.https}{path}",
         ])
-        cost = proc.cpu(peer.pid) - before
+        cost = proc.spent(peer.pid) - before
         good, *bad = map(int, re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text).groups())
         mean = _microseconds(_first(r"time for request:\s+\S+\s+\S+\s+(\S+)", text))
         return _result(peer, good, cost, good / seconds, mean, sum(bad))
 
     def handshakes(self, peer: Peer, seconds: float) -> dict:
         found = self.follow(peer, ["handshakes", "--to", peer.https, "--seconds", str(seconds)])
-        return _result(peer, found["count"], found["cpu"], found["count"] / seconds, found["p50_us"], found["failed"])
+        spent = proc.Spent(found["user"], found["kernel"])
+        return _result(peer, found["count"], spent, found["count"] / seconds, found["p50_us"], found["failed"])
 
     def begin(self, arguments: list[str]) -> subprocess.Popen:
         return subprocess.Popen(pinned(self.core, [str(self.load), *arguments]), stdout=subprocess.PIPE, text=True)
@@ -67,13 +68,14 @@ class Loads:
     def follow(self, peer: Peer, arguments: list[str]) -> dict:
         """Our own load program to its end; CPU counts from where its figures begin."""
         child = self.begin(arguments)
-        before, opened = proc.cpu(peer.pid), None
+        before, opened = proc.spent(peer.pid), None
         try:
             for line in child.stdout:
                 if line.startswith("START"):
-                    before, opened = proc.cpu(peer.pid), proc.memory(peer.pid)
+                    before, opened = proc.spent(peer.pid), proc.memory(peer.pid)
                 elif line.startswith("{"):
-                    return json.loads(line) | {"cpu": proc.cpu(peer.pid) - before, "memory": opened}
+                    spent = proc.spent(peer.pid) - before
+                    return json.loads(line) | {"user": spent.user, "kernel": spent.kernel, "cpu": spent.user + spent.kernel, "memory": opened}
         finally:
             child.stdout.close()
             child.wait(PATIENCE_SECONDS)
@@ -86,9 +88,9 @@ class Loads:
         return done.stdout
 
 
-def _result(peer: Peer, count: int, cost: float, rate: float, middle: float, failed: int) -> dict:
-    each = cost / count * 1e6 if count else math.nan
-    return {"count": count, "cpu_us": each, "rate": rate, "p50_us": middle, "failed": failed, "memory": proc.memory(peer.pid)}
+def _result(peer: Peer, count: int, cost: proc.Spent, rate: float, middle: float, failed: int) -> dict:
+    each = 1e6 / count if count else math.nan
+    return {"count": count, "cpu_us": (cost.user + cost.kernel) * each, "user_us": cost.user * each, "rate": rate, "p50_us": middle, "failed": failed, "memory": proc.memory(peer.pid)}
 
 
 def _first(pattern: str, text: str) -> str:

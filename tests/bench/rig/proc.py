@@ -6,6 +6,7 @@ Promises: figures of the whole process tree, those that have ended included wher
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import time
@@ -39,6 +40,21 @@ def cpu(pid: int, *, of: tuple[int, ...] = (USER, KERNEL)) -> float:
             # Descendants that have ended.
             total += sum(int(fields[index + 2]) for index in of)
     return total / TICKS
+
+
+@dataclasses.dataclass(frozen=True)
+class Spent:
+    """Seconds of CPU time."""
+
+    user: float
+    kernel: float
+
+    def __sub__(self, before: Spent) -> Spent:
+        return Spent(self.user - before.user, self.kernel - before.kernel)
+
+
+def spent(pid: int) -> Spent:
+    return Spent(cpu(pid, of=(USER,)), cpu(pid, of=(KERNEL,)))
 
 
 def memory(pid: int, kind: str = "Pss") -> float:

@@ -50,12 +50,12 @@ def ratio(rounds: Rounds, name: str, base: str, key: str) -> float:
 
 def compared(title: str, rounds: Rounds, unit: str = "request", base: str = "nginx", note: str = "") -> Table:
     """The usual table: CPU, its ratio, rate, delay."""
-    columns = ["", f"CPU µs per {unit}", "from – to", f"CPU to {base}", f"{unit}s per second", "p50 µs", "failed"]
+    columns = ["", f"CPU µs per {unit}", "from – to", "in the kernel", f"CPU to {base}", f"{unit}s per second", "p50 µs", "failed"]
     rows = []
     for name, found in rounds.items():
         costs = [one["cpu_us"] for one in found]
         rows.append([
-            name, f"{median(found, 'cpu_us'):.1f}", f"{min(costs):.1f} – {max(costs):.1f}", f"{ratio(rounds, name, base, 'cpu_us'):.2f}",
+            name, f"{median(found, 'cpu_us'):.1f}", f"{min(costs):.1f} – {max(costs):.1f}", f"{1 - median(found, 'user_us') / median(found, 'cpu_us'):.0%}", f"{ratio(rounds, name, base, 'cpu_us'):.2f}",
             f"{median(found, 'rate'):,.0f}", f"{median(found, 'p50_us'):,.0f}", str(sum(one["failed"] for one in found)),
         ])
     return Table(title, columns, rows, rounds, note)

@@ -10,7 +10,8 @@ use mcp::catalog::{Publisher, Snapshot, SnapshotSink};
 use mcp::config::store::StoreConfig;
 use mcp::config::types::{Bind, ByteSize, Period};
 use mcp::config::{
-    AuthConfig, CatalogConfig, HttpConfig, NetworkConfig, OidcConfig, RegistryConfig,
+    AccessAudit, AuditConfig, AuthConfig, CatalogConfig, HttpConfig, NetworkConfig, OidcConfig,
+    RegistryConfig,
 };
 use mcp::domain::secret::Secret;
 use mcp::domain::time::{Clock, Timestamp};
@@ -194,16 +195,12 @@ impl TestApp {
         reply.status.as_u16()
     }
 
-    /// The audit log, newest first.
+    /// The changes in the audit log, newest first; logins are left out.
     pub(crate) async fn audit(&self) -> Vec<mcp::store::AuditEntry> {
-        self.store
-            .read()
-            .await
-            .unwrap()
-            .audit()
-            .list(100)
-            .await
-            .unwrap()
+        let mut reading = self.store.read().await.unwrap();
+        let mut entries = reading.audit().list(200).await.unwrap();
+        entries.retain(|entry| entry.action != "session.login");
+        entries
     }
 
     /// Adds a server as admin.
@@ -317,6 +314,13 @@ fn settings(folder: &Path) -> Settings {
             gateway_public_url: None,
             trust_proxy_headers: false,
             trusted_proxies: Vec::new(),
+        },
+        audit: AuditConfig {
+            access: AccessAudit::All,
+            arguments: false,
+            spool_bytes: ByteSize::new(1 << 20),
+            keep: seconds(30 * 86_400),
+            keep_bytes: ByteSize::new(1 << 30),
         },
         auth: AuthConfig {
             admin_user: "admin".to_owned(),

@@ -21,7 +21,7 @@ use mcp::catalog::snapshot::Access;
 use mcp::catalog::{SessionKey, Snapshot, SnapshotSink};
 use mcp::config::gateway::{LimitsConfig, TimeoutsConfig};
 use mcp::config::types::{Bind, ByteSize, Period};
-use mcp::config::{GatewayConfig, HttpConfig};
+use mcp::config::{AccessAudit, AuditConfig, GatewayConfig, HttpConfig};
 use mcp::domain::endpoint::{Endpoints, UpstreamUrl};
 use mcp::domain::ids::{ClusterId, Revision, TokenId};
 use mcp::domain::path::ServerPath;
@@ -69,6 +69,8 @@ pub(crate) struct Setup {
     pub(crate) key_source: Option<Arc<dyn KeySource>>,
     /// The gateway's URL as its clients know it.
     pub(crate) public_url: Option<&'static str>,
+    /// What is told of calls.
+    pub(crate) audit: AuditConfig,
 }
 
 impl Default for Setup {
@@ -109,6 +111,13 @@ impl Default for Setup {
             trusted_proxies: Vec::new(),
             key_source: None,
             public_url: None,
+            audit: AuditConfig {
+                access: AccessAudit::Off,
+                arguments: false,
+                spool_bytes: ByteSize::new(1 << 20),
+                keep: millis(1_000),
+                keep_bytes: ByteSize::new(1 << 20),
+            },
         }
     }
 }
@@ -266,6 +275,7 @@ fn bind() -> (TcpListener, SocketAddr) {
 fn parts(setup: Setup, clock: Clock) -> Parts {
     let off = Bind::at(SocketAddr::new(IpAddr::from([127, 0, 0, 1]), 0));
     Parts {
+        audit: setup.audit,
         config: GatewayConfig {
             http_bind: off,
             https_bind: off,

@@ -4,6 +4,27 @@
  */
 
 export interface paths {
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who changed what, and who used what; the newest first.
+         * @description With `Accept: application/x-ndjson` the answer is an export: one line of JSON per entry, all that
+         *     match or `limit` of them.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/login": {
         parameters: {
             query?: never;
@@ -124,8 +145,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * A gateway hands over usage and audit events. A sequence number that was seen before is a repeat
-         *     and counts once.
+         * A gateway hands over what happened: events of the kind `access` are kept for the audit log, others
+         *     are counted.
+         * @description A sequence number of a run that is not greater than one seen before is a repeat and counts once.
          */
         post: operations["gateway_events"];
         delete?: never;
@@ -547,6 +569,70 @@ export interface components {
             /** @description Paths of agents. */
             resources: string[];
         };
+        /** @description A change, a login, or the use of a server. */
+        AuditLine: {
+            /** @description What was changed, such as `server.create`; changes only. */
+            action?: string;
+            /** @description The same afterwards. */
+            after?: string;
+            /** @description Arguments of the tool's call, where they are kept. */
+            arguments?: unknown;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description How they proved who they are. */
+            auth_method?: string;
+            /** @description Digest of the object before, without secrets; changes only. */
+            before?: string;
+            /** @description Names of the fields that are different; changes only. */
+            changed?: string[];
+            /**
+             * Format: int64
+             * @description How many requests it stands for, where there is more than one.
+             */
+            count?: number | null;
+            /** @description `allow`, `deny`, or `error` where something failed. */
+            decision: components["schemas"]["LineDecision"];
+            /**
+             * Format: int64
+             * @description How long it took, in microseconds.
+             */
+            duration_us?: number | null;
+            /** @description The gateway that it went through. */
+            gateway?: string;
+            /** @description `change` for changes and logins, `access` for uses of servers. */
+            kind: components["schemas"]["LineKind"];
+            /** @description The JSON-RPC method; where there is no message, that of HTTP. */
+            method?: string;
+            /** @description Why it was refused or failed, as in the error's body. */
+            reason?: string;
+            /** @description Names the request; one of them, where there are several. */
+            request_id?: string;
+            /** @description The server's path. */
+            server?: string;
+            /** @description From which address. */
+            source?: string;
+            /**
+             * Format: int32
+             * @description Status of the answer.
+             */
+            status?: number | null;
+            /** @description On what; changes only. */
+            subject?: string;
+            /** @description The tool, prompt or resource. */
+            tool?: string;
+            /** @description Who; absent where nobody had a credential that counts. */
+            user?: string;
+        };
+        /** @description A page of the audit log. */
+        AuditPage: {
+            /** @description The newest first. */
+            entries: components["schemas"]["AuditLine"][];
+            /** @description Cursor of the next page; absent where this is the last one. */
+            next?: string | null;
+        };
         /** @description A verdict and what gave or withheld it. */
         Explained: {
             /** @description As the gateway decides. */
@@ -624,6 +710,16 @@ export interface components {
          * @enum {string}
          */
         HealthStatus: "unknown" | "healthy" | "unhealthy" | "disabled";
+        /**
+         * @description What became of it.
+         * @enum {string}
+         */
+        LineDecision: "allow" | "deny" | "error";
+        /**
+         * @description What a line tells of.
+         * @enum {string}
+         */
+        LineKind: "change" | "access";
         /** @description Where the browser goes next. */
         LoggedOut: {
             /** @description Logs out at the identity provider and comes back. */
@@ -1085,6 +1181,68 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description change (changes and logins) or access (uses of servers); absent: both */
+                kind?: string;
+                /** @description who did it */
+                user?: string;
+                /** @description the server's path */
+                server?: string;
+                /** @description the tool, prompt or resource */
+                tool?: string;
+                /** @description allow, deny or error */
+                decision?: string;
+                /** @description kind of change, such as server.create */
+                action?: string;
+                /** @description X-Request-Id of an answer, or the request_id of an error's body */
+                request_id?: string;
+                /** @description at this moment (RFC 3339) or later */
+                since?: string;
+                /** @description before this moment (RFC 3339) */
+                until?: string;
+                /** @description entries of a page, 1 to 1000; 100 where absent */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a page, or an export */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                    "application/x-ndjson": components["schemas"]["AuditLine"];
+                };
+            };
+            /** @description a parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -1329,7 +1487,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description id, sequence or events is missing */
+            /** @description id, sequence or events is missing or wrong */
             422: {
                 headers: {
                     [name: string]: unknown;

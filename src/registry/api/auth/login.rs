@@ -1,7 +1,5 @@
 //! `POST /api/auth/login`
 
-use std::net::IpAddr;
-
 use axum::extract::{Request, State};
 use axum::http::header::{HeaderValue, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
@@ -82,8 +80,7 @@ async fn start(
     username: &str,
     password: Secret<String>,
 ) -> Result<(HeaderValue, Session), Error> {
-    let client: Option<IpAddr> = edge.client;
-    let (id, session) = registry.login(username, password, client).await?;
+    let (id, session) = registry.login(username, password, edge).await?;
     if let Ok(Some(before)) = session_of(headers, edge, registry).await {
         registry.end_session(&before.id_hash).await?;
     }

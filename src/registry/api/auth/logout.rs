@@ -49,7 +49,7 @@ pub(in super::super) async fn logout(
             ));
         }
         elsewhere = registry.logout_at_provider(&edge, &session).await?;
-        registry.end_session(&session.id_hash).await?;
+        registry.log_out(&session, &edge).await?;
     }
     let mut response = match (has_type(headers, &[FORM]), elsewhere) {
         (true, elsewhere) => Redirect::to(elsewhere.as_deref().unwrap_or("/login")).into_response(),

@@ -49,7 +49,7 @@ pub(in super::super::super) async fn callback(
     let over = cookie(&edge, login_cookie(&edge), "", 0);
     let sent = cookies::values(&headers, login_cookie(&edge));
     let sent: Vec<String> = sent.map(str::to_owned).collect();
-    match registry.finish_login(&sent, answer).await {
+    match registry.finish_login(&sent, answer, &edge).await {
         Ok(arrived) => {
             // A new id at each login; what the browser had before is worth nothing afterwards.
             if let Ok(Some(before)) = session_of(&headers, &edge, &registry).await {

@@ -41,7 +41,7 @@ pub(in super::super::super) async fn logout(
         return Ok(redirect("/login", []));
     };
     let elsewhere = registry.logout_at_provider(&edge, &session).await?;
-    registry.end_session(&session.id_hash).await?;
+    registry.log_out(&session, &edge).await?;
     let over = cookie(&edge, cookie_name(&edge), "", 0);
     Ok(redirect(elsewhere.as_deref().unwrap_or("/login"), [over]))
 }
