@@ -24,10 +24,11 @@ test: ## format, lint, unit, integration, process, client and browser tests
 	$(not_yet)
 	@scripts/test.sh
 
-# not yet: test-full: TLS testers, Keycloak, load and crash figures at full length
-test-full: ## make test, then h2spec and make test-deploy
+# not yet: test-full: TLS testers, load and crash figures at full length
+test-full: ## make test, then Keycloak, h2spec and make test-deploy
 	$(not_yet)
 	@scripts/test.sh
+	@tests/identity/keycloak.sh
 	@scripts/h2spec.sh
 	@scripts/test-deploy.sh
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a make target needs and is not there yet: scripts/setup.sh run|test|deploy|audit|soak|bench
+# Installs what a make target needs and is not there yet: scripts/setup.sh run|test|keycloak|deploy|audit|soak|bench
 #
 # Debian packages come from apt (as root or with sudo) and only when a command is missing; nothing
 # that apt installs here is started. Rust and Node are the two things that must be there already.
@@ -13,11 +13,12 @@ main() {
   case "${1:-}" in
     run)    require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
     test)   require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" "${TEST_NEEDS[@]}"; python_clients mcp-2.3.0 mcp-1.30.0 fastmcp-4.1.2; node_clients; conformance_suite; identity_provider; envoy_gateway ;;
+    keycloak) require_node; apt_for "${TEST_NEEDS[@]}" "${KEYCLOAK_NEEDS[@]}"; identity_provider ;;
     deploy) require_rust; require_node; apt_for "${DEPLOY_NEEDS[@]}"; python_clients mcp-2.3.0; deploy_tools ;;
     audit)  require_rust; require_node; apt_for "${BUILD_NEEDS[@]}" ;;
     soak)   require_rust; apt_for "${BUILD_NEEDS[@]}" "${SOAK_NEEDS[@]}" ;;
     bench)  require_rust; apt_for "${BUILD_NEEDS[@]}" "${BENCH_NEEDS[@]}" ;;
-    *)      die "usage: scripts/setup.sh run|test|deploy|audit|soak|bench" ;;
+    *)      die "usage: scripts/setup.sh run|test|keycloak|deploy|audit|soak|bench" ;;
   esac
 }
 
@@ -32,6 +33,7 @@ BENCH_NEEDS=(
   nginx=nginx haproxy=haproxy wrk=wrk h2load=nghttp2-client valgrind=valgrind openssl=openssl python3=python3
   taskset=util-linux
 )
+KEYCLOAK_NEEDS=(java=default-jre-headless mvn=maven unzip=unzip)
 SOAK_NEEDS=(nginx=nginx wrk=wrk openssl=openssl python3=python3)
 DEPLOY_NEEDS=(
   podman=podman buildah=buildah runc=runc iptables=iptables debootstrap=debootstrap curl=curl

@@ -13,7 +13,7 @@ mod files;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Path;
+use axum::extract::{Path, RawQuery};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use http::header::{self, HeaderMap, HeaderName};
@@ -23,11 +23,19 @@ use http::{HeaderValue, StatusCode};
 pub fn router() -> Router {
     Router::new()
         .route("/", get(|| async { Redirect::to("/ui/") }))
-        .route("/login", get(|| async { Redirect::to("/ui/login") }))
+        .route("/login", get(login))
         .route("/ui", get(|| async { Redirect::to("/ui/") }))
         .route("/ui/", get(page))
         .route("/ui/{*path}", get(page))
         .route("/static/{*path}", get(asset))
+}
+
+/// To the page, which shows why a login failed: that is in the query.
+async fn login(RawQuery(query): RawQuery) -> Redirect {
+    match query {
+        Some(query) => Redirect::to(&format!("/ui/login?{query}")),
+        None => Redirect::to("/ui/login"),
+    }
 }
 
 /// The one page: the application routes by itself.
@@ -133,7 +141,12 @@ mod tests {
 
     #[tokio::test]
     async fn older_links_lead_to_the_application() {
-        for (path, target) in [("/", "/ui/"), ("/login", "/ui/login"), ("/ui", "/ui/")] {
+        for (path, target) in [
+            ("/", "/ui/"),
+            ("/login", "/ui/login"),
+            ("/login?error=unavailable", "/ui/login?error=unavailable"),
+            ("/ui", "/ui/"),
+        ] {
             let answer = get(path).await;
             assert_eq!(answer.status(), StatusCode::SEE_OTHER);
             assert_eq!(answer.headers()[header::LOCATION], target);

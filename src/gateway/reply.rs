@@ -21,6 +21,8 @@ pub struct ReplyContext {
     pub origin: Option<HeaderValue>,
     /// A token was shown, and refused.
     pub token_shown: bool,
+    /// Nothing was shown, where the policy lets such callers in.
+    pub anonymous: bool,
     /// Where it is written who gives tokens (RFC 9728).
     pub resource_metadata: Option<String>,
     /// What the auth server asks for (`WWW-Authenticate`).

@@ -107,7 +107,12 @@ pub async fn call(
             };
             pipeline::pass_on(answer, exchange, passing, stream, &context)
         }
-        Err(reason) => pipeline::refuse(reason, &exchange.reply, exchange.record),
+        Err(reason) => {
+            let deciding = found.deciding.as_ref();
+            let access = deciding.map(|(access, _)| &**access);
+            let reason = authenticate::refused(&context, &mut exchange, access, reason);
+            pipeline::refuse(reason, &exchange.reply, exchange.record)
+        }
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) struct Provider {
     fetcher: KeyFetcher,
     /// As it describes itself; none before it has answered for the first time.
     endpoints: Mutex<Option<Arc<Endpoints>>>,
+    /// When it was last asked, and whether it answered.
+    contact: Mutex<Option<(Timestamp, bool)>>,
 }
 
 impl Provider {
@@ -61,6 +63,7 @@ impl Provider {
             fetcher: KeyFetcher::new(source, Arc::clone(verifier)),
             client,
             endpoints: Mutex::default(),
+            contact: Mutex::default(),
             config: config.clone(),
         }))
     }
@@ -91,6 +94,14 @@ impl Provider {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    fn contact(&self) -> Option<(Timestamp, bool)> {
+        *self.contact.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_contact(&self, at: Timestamp, answered: bool) {
+        *self.contact.lock().unwrap_or_else(PoisonError::into_inner) = Some((at, answered));
     }
 }
 

@@ -2,11 +2,11 @@
 // a real browser. The steps build on each other.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
-import { call, PASSWORD, startMcp, startServer, until } from "./mcp.mjs";
+import { addServers, call, PASSWORD, rotateUnderLoad, startMcp, startServer, startTime, until } from "./mcp.mjs";
+import { launch, Person } from "./person.mjs";
 import { AUDIENCE, Idp, M2M, SECRET, WEB } from "./provider.mjs";
 
-let idp, mcp, server, browser, context, page;
+let idp, mcp, server, time, browser, person;
 
 before(async () => {
   idp = await Idp.start();
@@ -16,38 +16,26 @@ before(async () => {
     OIDC_CLIENT_SECRET: SECRET,
     OIDC_AUDIENCE: AUDIENCE,
   });
-  server = await startServer();
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
-  });
-  context = await browser.newContext();
-  page = await context.newPage();
+  [server, time] = await Promise.all([startServer(), startTime()]);
+  browser = await launch();
+  person = await newPerson();
 });
 
 after(async () => {
   await browser?.close();
   await mcp?.stop();
   server?.stop();
+  time?.stop();
 });
 
-/** Goes through the provider's own pages. */
-async function signIn(user) {
-  await page.goto(`${mcp.base}/ui/login`);
-  await page.getByRole("link", { name: /Continue with/ }).click();
-  await page.waitForURL(`${idp.issuer}/**`);
-  await page.locator("input[name=login]").fill(user);
-  await page.locator("input[name=password]").fill("anything");
-  await page.locator("button[type=submit]").click();
-  await page.waitForURL((url) => !url.pathname.endsWith("/login"));
-  if (page.url().startsWith(idp.issuer)) await page.locator("button[type=submit]").click();
-  await page.waitForURL(`${mcp.base}/ui/**`);
-}
-
-const me = async () => {
-  const answer = await context.request.get(`${mcp.base}/api/auth/me`);
-  return answer.ok() ? answer.json() : null;
-};
+const newPerson = () =>
+  Person.at(browser, mcp.base, idp.issuer, async (page, user) => {
+    await page.locator("input[name=login]").fill(user);
+    await page.locator("input[name=password]").fill("anything");
+    await page.locator("button[type=submit]").click();
+    await page.waitForURL((url) => !url.pathname.endsWith("/login"));
+    if (page.url().startsWith(idp.issuer)) await page.locator("button[type=submit]").click();
+  });
 
 test("a provider that does not answer yet stops nothing but the login", async () => {
   assert.equal((await fetch(`${mcp.base}/ready`)).status, 200);
@@ -61,36 +49,36 @@ test("a provider that does not answer yet stops nothing but the login", async ()
 });
 
 test("a person logs in with the browser and has the provider's groups", async () => {
-  await signIn("admin");
-  const who = await me();
+  await person.signIn("admin");
+  const who = await person.me();
   assert.equal(who.username, "admin");
   assert.equal(who.provider, "oidc");
   assert.deepEqual(who.groups, ["mcp-registry-admin"]);
   // The provider's own lie on the same host.
-  const cookies = (await context.cookies(mcp.base)).filter(({ name }) => name.includes("mcp_gateway"));
+  const cookies = (await person.context.cookies(mcp.base)).filter(({ name }) => name.includes("mcp_gateway"));
   assert.deepEqual(
     cookies.map((cookie) => [cookie.name, cookie.httpOnly, cookie.sameSite]),
     [["mcp_gateway_session", true, "Lax"]],
   );
 });
 
+test("a group opens what its scopes allow, and nobody else gets it", async () => {
+  await addServers(mcp.base, { "/echo": server.url, "/time": time.url });
+  const expected = {
+    admin: { sees: ["/echo", "/time"], policy: 200, time: /UTC/, echo: 200 },
+    reader: { sees: ["/time"], policy: 403, time: /UTC/, echo: 403 },
+    outsider: { sees: [], policy: 403, time: /^403$/, echo: 403 },
+  };
+  for (const [user, wanted] of Object.entries(expected)) {
+    const somebody = await newPerson();
+    await somebody.signIn(user);
+    const rights = await somebody.rights();
+    assert.match(`${rights.time}`, wanted.time, user);
+    assert.deepEqual({ ...rights, time: wanted.time }, wanted, user);
+  }
+});
+
 test("a program uses the gateway with a client-credentials token", async () => {
-  const login = await fetch(`${mcp.base}/api/auth/login`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ username: "admin", password: PASSWORD }),
-  });
-  const { csrf_token } = await login.json();
-  const added = await fetch(`${mcp.base}/api/servers`, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      "x-csrf-token": csrf_token,
-      cookie: login.headers.get("set-cookie").split(";")[0],
-    },
-    body: JSON.stringify({ path: "/echo", server_name: "Echo", proxy_pass_url: server.url }),
-  });
-  assert.equal(added.status, 200, await added.text());
   const answer = await call(mcp.base, "/echo/mcp", await idp.token());
   assert.equal(answer.status, 200, await answer.clone().text());
   const { result } = await answer.json();
@@ -117,55 +105,38 @@ test("a client finds out who gives tokens", async () => {
 });
 
 test("keys rotate under load without one refusal", async () => {
-  const statuses = new Map();
   const reads = idp.keySetReads;
-  let running = true;
-  const caller = async () => {
-    while (running) {
-      const { status } = await call(mcp.base, "/echo/mcp", await idp.token());
-      statuses.set(status, (statuses.get(status) ?? 0) + 1);
-    }
-  };
-  const callers = Array.from({ length: 8 }, caller);
-  for (let rotation = 0; rotation < 3; rotation += 1) {
-    const seen = statuses.get(200) ?? 0;
-    await until("calls go on", async () => (statuses.get(200) ?? 0) > seen + 50);
-    idp.rotate();
-  }
-  const seen = statuses.get(200);
-  await until("calls go on", async () => statuses.get(200) > seen + 50);
-  running = false;
-  await Promise.all(callers);
+  const statuses = await rotateUnderLoad(mcp.base, idp);
   assert.deepEqual([...statuses.keys()], [200], JSON.stringify([...statuses]));
   assert.ok(idp.keySetReads - reads <= 8, `${idp.keySetReads - reads} reads of the key set`);
 });
 
 test("logging out here logs out at the provider", async () => {
   // The provider has forgotten its own sessions with its old keys.
-  await context.clearCookies();
-  await signIn("admin");
-  assert.ok(await me());
-  await page.evaluate(() => window.location.assign("/oauth2/logout/oidc"));
-  await page.waitForURL(`${idp.issuer}/session/end**`);
-  await page.locator("button[value=yes]").click();
-  await page.waitForURL(`${mcp.base}/**`);
-  assert.equal(await me(), null);
+  await person.context.clearCookies();
+  await person.signIn("admin");
+  assert.ok(await person.me());
+  await person.signOut("oidc");
+  await person.page.waitForURL(`${idp.issuer}/session/end**`);
+  await person.page.locator("button[value=yes]").click();
+  await person.page.waitForURL(`${mcp.base}/**`);
+  assert.equal(await person.me(), null);
 });
 
 test("logging out at the provider logs out here", async () => {
-  await signIn("reader");
-  assert.equal((await me()).username, "reader");
-  await page.goto(`${idp.issuer}/session/end`);
-  await page.locator("button[value=yes]").click();
-  await until("the session has ended", async () => (await me()) === null);
+  await person.signIn("reader");
+  assert.equal((await person.me()).username, "reader");
+  await person.page.goto(`${idp.issuer}/session/end`);
+  await person.page.locator("button[value=yes]").click();
+  await until("the session has ended", async () => (await person.me()) === null);
 });
 
 test("without the provider, tokens and sessions go on", async () => {
-  await signIn("admin");
+  await person.signIn("admin");
   const token = await idp.token();
   await idp.stop();
   assert.equal((await call(mcp.base, "/echo/mcp", token)).status, 200);
-  assert.equal((await me()).username, "admin");
+  assert.equal((await person.me()).username, "admin");
   assert.equal((await fetch(`${mcp.base}/ready`)).status, 200);
   for (const secret of [SECRET, PASSWORD, token]) assert.ok(!mcp.log().includes(secret));
 });

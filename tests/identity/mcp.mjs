@@ -1,7 +1,7 @@
 // The program under test, and an MCP server behind it.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,12 +20,35 @@ export async function until(what, ask) {
   throw new Error(`not within 30 seconds: ${what}`);
 }
 
-/** `mcp --mode full` with these settings, on ports of the kernel's choice. */
-export async function startMcp(settings) {
+function program() {
   const binary = process.env.MCP_BINARY;
   if (!binary) throw new Error("MCP_BINARY names no program");
+  return binary;
+}
+
+// What the groups of both providers open. Whoever is in none of them may do nothing.
+const POLICY = `
+UI-Scopes:
+  time-users:
+    list_service: [time]
+group_mappings:
+  mcp-registry-admin: [mcp-registry-admin]
+  mcp-servers-unrestricted: [everything]
+  mcp-servers-restricted: [time-users]
+  readers: [time-users]
+mcp-registry-admin:
+- {server: "*", methods: [all], tools: [all]}
+everything:
+- {server: "*", methods: [all], tools: [all]}
+time-users:
+- {server: time, methods: [initialize, tools/list, tools/call], tools: [current_time_by_timezone]}
+`;
+
+/** `mcp --mode full` with these settings and the policy above, on ports of the kernel's choice. */
+export async function startMcp(settings) {
   const folder = await mkdtemp(join(tmpdir(), "mcp-identity-"));
-  const child = spawn(binary, ["--mode", "full"], {
+  await writeFile(join(folder, "scopes.yml"), POLICY);
+  const child = spawn(program(), ["--mode", "full"], {
     env: {
       PATH: process.env.PATH,
       HOME: folder,
@@ -84,3 +107,93 @@ export const call = (base, path, token) =>
     },
     body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" }),
   });
+
+/** A session of the local administrator, for requests that change something. */
+async function administrator(base) {
+  const login = await fetch(`${base}/api/auth/login`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ username: "admin", password: PASSWORD }),
+  });
+  const { csrf_token } = await login.json();
+  return { "x-csrf-token": csrf_token, cookie: login.headers.get("set-cookie").split(";")[0] };
+}
+
+/** Registers `/echo` and `/time`. */
+export async function addServers(base, urls) {
+  const headers = { "content-type": "application/json", ...(await administrator(base)) };
+  for (const [path, url] of Object.entries(urls)) {
+    const body = JSON.stringify({ path, server_name: path, proxy_pass_url: url });
+    const added = await fetch(`${base}/api/servers`, { method: "POST", headers, body });
+    if (added.status !== 200) throw new Error(`${path}: ${await added.text()}`);
+  }
+}
+
+/** The example server of the program, which is a real MCP server with sessions. */
+export async function startTime() {
+  const child = spawn(program(), ["server", "currenttime", "--port", "0"], {
+    env: { PATH: process.env.PATH },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let said = "";
+  child.stdout.on("data", (data) => (said += data));
+  const [, url] = await until("the example server listens", async () => /listening on (\S+)/.exec(said));
+  return { url: `${url}/mcp`, stop: () => child.kill("SIGTERM") };
+}
+
+/** Sends a message; the reply's status, session and result, whether it came as JSON or as an event. */
+export async function talk(base, path, token, method, params, session) {
+  const id = method.startsWith("notifications/") ? {} : { id: 1 };
+  const answer = await fetch(`${base}${path}/mcp`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+      authorization: `Bearer ${token}`,
+      ...(session ? { "mcp-session-id": session } : {}),
+    },
+    body: JSON.stringify({ jsonrpc: "2.0", ...id, method, params }),
+  });
+  const text = await answer.text();
+  const data = text.match(/^data: ?(\{.*)$/m)?.[1] ?? text;
+  const message = data ? JSON.parse(data) : null;
+  return { status: answer.status, session: answer.headers.get("mcp-session-id"), message };
+}
+
+/** What a tool says, or the status that refuses it. */
+export async function useTool(base, path, token, name, args) {
+  const hello = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "test", version: "1" } };
+  const { status, session } = await talk(base, path, token, "initialize", hello);
+  if (status !== 200) return status;
+  await talk(base, path, token, "notifications/initialized", {}, session);
+  const called = await talk(base, path, token, "tools/call", { name, arguments: args }, session);
+  return called.status === 200 ? called.message.result.content[0].text : called.status;
+}
+
+/** Calls with fresh tokens while keys are replaced three times; counts the answers by status. */
+export async function rotateUnderLoad(base, idp) {
+  const statuses = new Map();
+  let running = true;
+  const caller = async () => {
+    while (running) {
+      const { status } = await call(base, "/echo/mcp", await idp.token());
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+  };
+  const goOn = async () => {
+    const seen = statuses.get(200) ?? 0;
+    await until("calls go on", async () => (statuses.get(200) ?? 0) > seen + 50);
+  };
+  const callers = Array.from({ length: 8 }, caller);
+  try {
+    for (let rotation = 0; rotation < 3; rotation += 1) {
+      await goOn();
+      await idp.rotate();
+    }
+    await goOn();
+  } finally {
+    running = false;
+    await Promise.all(callers);
+  }
+  return statuses;
+}

@@ -3,10 +3,13 @@
 //! `upstream` and `client` are the two ends; each other module holds one family of claims.
 
 mod admission;
+mod anonymous;
+pub(crate) mod attempts;
 mod backpressure;
 mod bodies;
 mod cancel;
 pub(crate) mod client;
+mod crossing;
 mod drain;
 mod external;
 mod frames;

@@ -14,6 +14,7 @@
     reason = "helpers of tests fail by panicking, as tests do, and say what they measured"
 )]
 
+mod canary;
 mod certificates;
 mod changes;
 mod client;
@@ -25,6 +26,7 @@ mod floods;
 mod following;
 mod modes;
 mod refusals;
+mod spoofing;
 mod start;
 mod stop;
 mod support;

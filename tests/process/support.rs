@@ -10,6 +10,12 @@ pub(crate) mod deployment;
 pub(crate) mod frames;
 pub(crate) mod http;
 pub(crate) mod mcp;
+#[expect(
+    dead_code,
+    reason = "tests on real sockets in `it` use what is not used here"
+)]
+#[path = "../it/support/noise.rs"]
+pub(crate) mod noise;
 pub(crate) mod switch;
 pub(crate) mod tls;
 pub(crate) mod upstream;

@@ -1,5 +1,7 @@
 //! Phase four: who is calling a server, and by which token.
 
+use std::sync::Arc;
+
 use http::header::{self, HeaderName};
 
 use super::super::foreign;
@@ -10,6 +12,8 @@ use super::Call;
 use crate::auth::api_key;
 use crate::auth::verify::Rejection;
 use crate::catalog::snapshot::Access;
+use crate::domain::policy::{self, ANONYMOUS, Action};
+use crate::domain::principal::Principal;
 
 /// Checks the token that was shown. Cookies are never a credential here. Where an external auth
 /// server is asked too, a token that is not known here leaves the caller open.
@@ -28,15 +32,19 @@ pub(super) async fn authenticate(
     } else {
         header::AUTHORIZATION
     };
-    let shown = exchange.head.header_str(field);
+    let shown = exchange.head.header_str(&field);
     let token = shown.and_then(bearer);
     exchange.reply.token_shown = shown.is_some();
     let judge_comes = context.gateway.external.is_some();
+    let nothing_shown = exchange.head.header(field).is_none();
+    let anonymous = (nothing_shown && !judge_comes).then(|| anonymous(access, route));
+    let anonymous = anonymous.flatten();
+    exchange.reply.anonymous = anonymous.is_some();
     let verified = match token {
         // The auth server knows whom it lets in.
         _ if judge_comes && access.is_left_to_verdict() => Ok(None),
         None if judge_comes => Ok(None),
-        None => Err(Reason::Unauthenticated),
+        None => anonymous.map(Some).ok_or(Reason::Unauthenticated),
         Some(token) => match context.gateway.verifier.verify(&access.trust, token) {
             Ok(caller) => Ok(Some(caller)),
             Err(rejection) if judge_comes && is_of_others(rejection, token) => Ok(None),
@@ -59,8 +67,8 @@ pub(super) async fn authenticate(
             Err(rejection) => Err(foreign::reason(rejection)),
         },
     };
-    if !matches!(verified, Ok(Some(_))) && !access.trust.issuers.is_empty() {
-        exchange.reply.resource_metadata = Some(foreign::metadata_url(context, exchange));
+    if !matches!(verified, Ok(Some(_))) {
+        tell_who_gives_tokens(context, exchange, access);
     }
     let caller = verified?;
     if let Some(line) = &mut exchange.record.line {
@@ -87,6 +95,36 @@ fn is_of_others(rejection: Rejection, token: &str) -> bool {
             | Rejection::Issuer
     );
     unknown && !token.starts_with(api_key::PREFIX)
+}
+
+/// Somebody without a credential, where the policy gives such callers anything at this server.
+fn anonymous(access: &Access, route: &CompiledRoute) -> Option<Arc<Principal>> {
+    let mapped = access.policy.rules().groups.contains_key(ANONYMOUS);
+    let caller = mapped.then(policy::anonymous)?;
+    let may_some = access.policy.allows(&caller, route.path(), Action::Stream);
+    may_some.then(|| Arc::new(caller))
+}
+
+/// Why a call is refused in the end: who has shown nothing may yet show something.
+pub(super) fn refused(
+    context: &Context,
+    exchange: &mut Exchange,
+    access: Option<&Access>,
+    reason: Reason,
+) -> Reason {
+    match (reason, access) {
+        (Reason::Forbidden, Some(access)) if exchange.reply.anonymous => {
+            tell_who_gives_tokens(context, exchange, access);
+            Reason::Unauthenticated
+        }
+        (reason, _) => reason,
+    }
+}
+
+fn tell_who_gives_tokens(context: &Context, exchange: &mut Exchange, access: &Access) {
+    if !access.trust.issuers.is_empty() {
+        exchange.reply.resource_metadata = Some(foreign::metadata_url(context, exchange));
+    }
 }
 
 /// The token in `Bearer TOKEN` (RFC 6750 §2.1).

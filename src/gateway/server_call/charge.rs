@@ -3,7 +3,7 @@
 use super::super::pipeline::{self, Context, Exchange};
 use super::super::reason::Reason;
 use super::super::table::CompiledRoute;
-use crate::domain::principal::Principal;
+use crate::domain::principal::{AuthMethod, Principal};
 
 /// Takes calls from the caller's share of a server, where there is a limit.
 pub(super) fn charge(
@@ -27,13 +27,13 @@ pub(super) fn charge(
         })
 }
 
-/// Whom a call counts for: the caller, or at a public server the address that it comes from.
+/// Whom a call counts for: the caller, or the address that it comes from where nobody is known.
 pub(super) fn counted_as(
     context: &Context,
     exchange: &Exchange,
     caller: Option<&Principal>,
 ) -> Vec<u8> {
-    match caller {
+    match caller.filter(|caller| caller.method != AuthMethod::Anonymous) {
         Some(caller) => caller.subject.as_bytes().to_vec(),
         None => {
             let address = pipeline::forwarded(context, exchange).client;

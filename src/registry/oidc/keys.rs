@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Provider;
 use crate::auth::oidc::{discovery, fetch, jwks};
 use crate::domain::issuer::IssuerKey;
+use crate::domain::time::Timestamp;
 use crate::registry::{Error, Registry};
 use crate::store::{AuditEntry, Bump, StoredIssuer};
 
@@ -82,7 +83,47 @@ impl Registry {
         }
     }
 
+    /// Whether the provider answers, so that no browser is sent to nowhere. Asks it at most once in
+    /// some seconds, however many want to log in.
+    pub(super) async fn provider_answers(&self, provider: &Provider) -> bool {
+        let now = self.0.clock.now();
+        let recent = |at: Timestamp| at <= now && now < at.plus_seconds(FRESH_SECONDS);
+        let known = provider.contact();
+        if let Some((at, answered)) = known
+            && recent(at)
+        {
+            return answered;
+        }
+        provider.note_contact(now, known.is_some_and(|(_, answered)| answered));
+        let registry = self.clone();
+        // A task of its own: a browser that goes away must not leave new keys half kept.
+        let task = self.0.tasks.spawn(async move {
+            match &registry.0.oidc {
+                Some(provider) => registry.look_at(provider).await,
+                None => Ok(()),
+            }
+        });
+        match task.await {
+            Ok(Ok(())) => true,
+            Ok(Err(trouble)) => {
+                tracing::warn!(
+                    issuer = provider.addresses.issuer(),
+                    error = &trouble as &dyn std::error::Error,
+                    "nobody can log in at the identity provider now"
+                );
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
     async fn look_at(&self, provider: &Provider) -> Result<(), Trouble> {
+        let looked = self.look(provider).await;
+        provider.note_contact(self.0.clock.now(), looked.is_ok());
+        looked
+    }
+
+    async fn look(&self, provider: &Provider) -> Result<(), Trouble> {
         if let Some(path) = &provider.config.jwks_file {
             let text = tokio::fs::read(path).await;
             let text = text.map_err(|source| Trouble::File {
@@ -164,6 +205,9 @@ impl Registry {
         self.reload_locked().await
     }
 }
+
+/// For so long an answer of the provider, or none, holds for further logins.
+const FRESH_SECONDS: i64 = 3;
 
 /// One second, doubled up to a minute.
 fn backoff(failures: u32) -> Duration {

@@ -46,8 +46,8 @@ pub(in crate::registry) struct Arrived {
 /// Why nobody was logged in.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::registry) enum LoginError {
-    /// The provider has not described itself yet.
-    #[error("the identity provider is not available yet")]
+    /// The provider does not describe itself, now or ever.
+    #[error("the identity provider does not answer")]
     Unavailable,
     /// Not the browser that left, too late, or for the second time.
     #[error("the answer does not belong to a login of this browser")]
@@ -93,12 +93,15 @@ pub(in crate::registry) struct Answer {
 
 impl Registry {
     /// Sends a browser to the provider.
-    pub(in crate::registry) fn begin_login(
+    pub(in crate::registry) async fn begin_login(
         &self,
         edge: &Edge,
         back: Option<&str>,
     ) -> Result<Started, LoginError> {
         let provider = self.provider().ok_or(LoginError::Unavailable)?;
+        if !self.provider_answers(provider).await {
+            return Err(LoginError::Unavailable);
+        }
         let endpoints = provider.endpoints().ok_or(LoginError::Unavailable)?;
         let client = provider.config.client_id.as_deref();
         let client = client.ok_or(LoginError::Unavailable)?;

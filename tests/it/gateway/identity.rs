@@ -1,5 +1,6 @@
 //! Who is calling, and what of it a server is told.
 
+use super::attempts::FORGED;
 use super::client::{Client, Field, JSON, LIST, ask};
 use super::upstream::{Call, Upstream};
 use super::wire::soon;
@@ -18,34 +19,6 @@ async fn called(front: &Front, fields: &[Field<'_>]) -> u16 {
         .await
         .status()
 }
-
-/// Everything of the identity family that a caller may try to bring.
-pub(super) const FORGED: &[Field<'static>] = &[
-    ("X-User", "root"),
-    ("x-user", "root"),
-    ("X-USERNAME", "root"),
-    ("X-Scopes", "forged-scope"),
-    ("x-Auth-Method", "magic"),
-    ("X-Auth-Request-Email", "root@example.org"),
-    ("X-Client-Id", "root"),
-    ("X-Server-Name", "other"),
-    ("X-Tool-Name", "other"),
-    ("X-MCP-Identity", "e30.e30.e30"),
-    ("X-Forwarded-For", "6.6.6.6"),
-    ("X-Forwarded-Host", "evil.example"),
-    ("X-Forwarded-Proto", "gopher"),
-    ("X-Forwarded-Prefix", "/evil"),
-    ("X-Forwarded-User", "root"),
-    ("Forwarded", "for=6.6.6.6"),
-    ("X-Real-IP", "6.6.6.6"),
-    ("X-Original-URL", "/admin"),
-    ("X-Rewrite-URL", "/admin"),
-    ("X-Remote-User", "root"),
-    ("Remote-User", "root"),
-    ("X-Groups", "root"),
-    ("X-Request-ID", "forged"),
-    ("X-Gateway-Authorization", "Bearer forged"),
-];
 
 fn holds_no_forgery(call: &Call) {
     for (name, value) in &call.head.fields {

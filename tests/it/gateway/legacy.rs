@@ -8,22 +8,22 @@ use http_body_util::BodyExt as _;
 use mcp::protocol::sse::{Event, Parser};
 use tokio::sync::mpsc;
 
-use super::client::{Client, H2, JSON, LIST, Reply, ask};
+use super::client::{Client, Field, H2, JSON, LIST, Reply, ask};
 use super::upstream::{EVENTS, Upstream, answer, chunk};
 use super::wire::{Wire, soon};
 use crate::support::front::{Front, ORIGIN, Server, Setup};
 
 /// A server of 2024-11-05: whatever is posted to a session's URL comes out of that session's stream,
-/// ten times where it asks for that.
-struct Legacy {
-    upstream: Upstream,
+/// a hundred times where it asks for that.
+pub(super) struct Legacy {
+    pub(super) upstream: Upstream,
 }
 
 type Sessions = Arc<Mutex<HashMap<String, mpsc::Sender<Vec<u8>>>>>;
 
 impl Legacy {
     /// `form` is what the endpoint event says; `ID` in it becomes the session's, `HOST` its own.
-    async fn naming(form: &str) -> Self {
+    pub(super) async fn naming(form: &str) -> Self {
         let form: Arc<str> = form.into();
         let sessions = Sessions::default();
         let next = Arc::new(AtomicUsize::new(0));
@@ -79,7 +79,7 @@ async fn stream(endpoint: &str, mut told: mpsc::Receiver<Vec<u8>>, mut wire: Wir
             word = told.recv() => {
                 let word = String::from_utf8(word?).ok()?;
                 let event = chunk(format!("event: message\r\ndata: {word}\r\n\r\n"));
-                let times = if word.contains("ten times") { 10 } else { 1 };
+                let times = if word.contains("a hundred times") { 100 } else { 1 };
                 wire.send(event.repeat(times)).await.ok()?;
             }
             more = wire.fill() => if !matches!(more, Ok(true)) {
@@ -90,20 +90,27 @@ async fn stream(endpoint: &str, mut told: mpsc::Receiver<Vec<u8>>, mut wire: Wir
 }
 
 /// A client's stream.
-struct Stream {
+pub(super) struct Stream {
     client: Client,
     parser: Parser,
 }
 
 impl Stream {
-    async fn open(front: &Front, target: &str, token: &str) -> Self {
+    pub(super) async fn open(front: &Front, target: &str, token: &str) -> Self {
+        // As browsers do that reconnect on their own.
+        Self::resume(front, target, &[("authorization", token)], Some("7")).await
+    }
+
+    /// With these fields, from after an event on.
+    pub(super) async fn resume(
+        front: &Front,
+        target: &str,
+        fields: &[Field<'_>],
+        last: Option<&str>,
+    ) -> Self {
         let mut client = Client::plain(front.plain).await;
-        let fields = [
-            ("accept", "text/event-stream"),
-            ("authorization", token),
-            // As browsers do that reconnect on their own.
-            ("last-event-id", "7"),
-        ];
+        let mut fields = [fields, &[("accept", "text/event-stream")]].concat();
+        fields.extend(last.map(|id| ("last-event-id", id)));
         client.send("GET", target, &fields, b"").await.unwrap();
         let head = client.head().await;
         assert_eq!(head.word(1), "200", "{head:?}");
@@ -113,7 +120,7 @@ impl Stream {
         }
     }
 
-    async fn event(&mut self) -> Event {
+    pub(super) async fn event(&mut self) -> Event {
         loop {
             if let Some(event) = self.parser.next_event().unwrap() {
                 return event;
@@ -124,24 +131,24 @@ impl Stream {
     }
 
     /// The message URL, which is the first event.
-    async fn endpoint(&mut self) -> String {
+    pub(super) async fn endpoint(&mut self) -> String {
         let event = self.event().await;
         assert_eq!(event.name(), Some(&b"endpoint"[..]));
         text(&event)
     }
 
-    async fn message(&mut self) -> String {
+    pub(super) async fn message(&mut self) -> String {
         let event = self.event().await;
         assert_eq!(event.name(), Some(&b"message"[..]));
         text(&event)
     }
 }
 
-fn text(event: &Event) -> String {
+pub(super) fn text(event: &Event) -> String {
     String::from_utf8(event.data().unwrap().into_owned()).unwrap()
 }
 
-fn bearer(front: &Front, user: &str) -> String {
+pub(super) fn bearer(front: &Front, user: &str) -> String {
     format!("Bearer {}", front.issuer.token_of(user))
 }
 
@@ -151,7 +158,7 @@ async fn post_as(front: &Front, target: &str, token: &str, message: &str) -> Rep
 }
 
 /// A second gateway with what the first one has.
-fn replica(of: &Front, servers: impl IntoIterator<Item = Server>) -> Front {
+pub(super) fn replica(of: &Front, servers: impl IntoIterator<Item = Server>) -> Front {
     let front = Front::start(Setup::default());
     front.apply_with(servers, |access| access.trust = of.issuer.trust.clone());
     front
@@ -498,30 +505,4 @@ async fn browsers_may_ask_before_they_stream_and_post() {
         assert_eq!(plain.head.one("allow"), Some(methods));
     }
     assert!(upstream.calls().is_empty());
-}
-
-#[tokio::test]
-async fn ten_thousand_events_of_two_callers_never_meet() {
-    let legacy = Legacy::naming("/messages?id=ID").await;
-    let front = Front::routing([Server::new("/a", &legacy.upstream.url("/sse"))]);
-    let talk = async |user: &'static str| {
-        let token = bearer(&front, user);
-        let mut stream = Stream::open(&front, "/a/sse", &token).await;
-        let endpoint = stream.endpoint().await;
-        let mut client = Client::plain(front.plain).await;
-        let fields = [JSON, ("authorization", token.as_str())];
-        for number in 0..500 {
-            let message = format!(
-                r#"{{"jsonrpc":"2.0","id":{number},"method":"ten times","params":{{"from":"{user}"}}}}"#
-            );
-            let reply = client
-                .ask("POST", &endpoint, &fields, message.as_bytes())
-                .await;
-            assert_eq!(reply.status(), 202);
-            for _ in 0..10 {
-                assert_eq!(stream.message().await, message);
-            }
-        }
-    };
-    tokio::join!(talk("ann"), talk("bob"));
 }

@@ -11,8 +11,8 @@ use mcp::domain::policy::{ADMIN_SCOPE, ANONYMOUS};
 use mcp::domain::time::{Clock, Timestamp};
 use serde_json::{Value, json};
 
+use super::attempts::FORGED;
 use super::client::{Client, JSON, LIST, ask};
-use super::identity::FORGED;
 use super::upstream::Upstream;
 use crate::support::front::{Front, NOW, Server, Setup};
 

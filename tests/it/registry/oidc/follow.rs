@@ -6,6 +6,8 @@ use super::{AT, started, with_provider};
 use crate::support::TestApp;
 use crate::support::provider::{Key, Provider};
 
+const DOCUMENT: &str = "/.well-known/openid-configuration";
+
 async fn status(app: &TestApp, token: &str) -> u16 {
     let reply = app.get("/api/auth/me").bearer(token).send().await;
     reply.status.as_u16()
@@ -141,6 +143,7 @@ async fn keys_outlive_a_restart_while_the_provider_is_away() {
 #[tokio::test]
 async fn before_the_provider_has_answered_there_is_no_login_and_no_verdict() {
     let provider = Provider::start().await;
+    provider.say(DOCUMENT, 500, &json!({}));
     let app = with_provider(&provider).await;
     let login = app.get("/oauth2/login/oidc").send().await;
     assert_eq!(login.status, 503);
@@ -153,12 +156,40 @@ async fn before_the_provider_has_answered_there_is_no_login_and_no_verdict() {
     );
     let other = app.get("/oauth2/login/keycloak").send().await;
     assert_eq!(other.status, 404);
+    provider.say(DOCUMENT, 200, &provider.document());
     app.registry.refresh_provider().await.unwrap();
     assert_eq!(app.get("/oauth2/login/oidc").send().await.status, 303);
     assert_eq!(
         status(&app, &provider.access_token(AT, &json!({}))).await,
         200
     );
+}
+
+#[tokio::test]
+async fn no_browser_is_sent_to_a_provider_that_went_away() {
+    let (app, provider) = started().await;
+    let login = async |accept: &str| {
+        let call = app.get("/oauth2/login/oidc").header("accept", accept);
+        let reply = call.send().await;
+        let location = reply.headers.get("location");
+        let location = location.map_or("", |location| location.to_str().unwrap());
+        (reply.status.as_u16(), location.to_owned())
+    };
+    let page = "text/html,application/xhtml+xml";
+    provider.say(DOCUMENT, 500, &json!({}));
+    // It has answered a moment ago.
+    assert_eq!(login(page).await.0, 303);
+    assert_eq!(provider.asked(), []);
+    app.clock.advance(3);
+    let away = (303, "/login?error=unavailable".to_owned());
+    assert_eq!(login(page).await, away);
+    assert_eq!(login("*/*").await.0, 503);
+    assert_eq!(login(page).await, away);
+    assert_eq!(provider.asked().len(), 1);
+    provider.say(DOCUMENT, 200, &provider.document());
+    app.clock.advance(3);
+    let (_, location) = login(page).await;
+    assert!(location.starts_with(&provider.issuer), "{location}");
 }
 
 #[tokio::test]
