@@ -8,6 +8,7 @@
 //! A gateway must never need the registry alive, and must never see half a change. So all that it
 //! needs is one value, replaced as a whole, with a number that only grows.
 
+pub mod asks;
 pub mod diff;
 pub mod disk;
 #[cfg(any(feature = "registry", feature = "gateway"))]

@@ -123,7 +123,10 @@ pub async fn serve<S: Answers>(
     let served = async {
         match tls {
             None => serve_plain(io, peer, permit, limits, stop, make_service).await,
-            Some(tls) => serve_tls(io, peer, permit, tls, limits, stop, make_service).await,
+            // Boxed: twice as large as all the rest, and streams over plain HTTP would carry it.
+            Some(tls) => {
+                Box::pin(serve_tls(io, peer, permit, tls, limits, stop, make_service)).await
+            }
         }
     };
     let (mut dropped, mut ended) = (
@@ -218,7 +221,7 @@ async fn serve_tls<S: Answers>(
     let connection = Arc::new(Connection::new(peer, Some(name), permit, is_h2));
     let service = make_service(Arc::clone(&connection));
     if is_h2 {
-        serve_h2(connection, stream, service, limits, stop).await
+        Box::pin(serve_h2(connection, stream, service, limits, stop)).await
     } else {
         serve_h1(connection, stream, service, limits, stop).await
     }
@@ -242,7 +245,7 @@ async fn serve_plain<S: Answers>(
     let connection = Arc::new(Connection::new(peer, None, permit, is_h2));
     let service = make_service(Arc::clone(&connection));
     if is_h2 {
-        serve_h2(connection, io, service, limits, stop).await
+        Box::pin(serve_h2(connection, io, service, limits, stop)).await
     } else {
         serve_h1(connection, io, service, limits, stop).await
     }

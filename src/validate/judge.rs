@@ -11,6 +11,7 @@ use super::answer::{Allowed, Refusal};
 use super::question::{self, Question};
 use crate::auth::gateway_key;
 use crate::auth::verify::{Place, Rejection};
+use crate::catalog::asks;
 use crate::catalog::snapshot::Access;
 use crate::domain::gateway_key::GatewayKey;
 use crate::domain::policy::Action;
@@ -18,7 +19,7 @@ use crate::domain::principal::Principal;
 use crate::domain::server::Route;
 use crate::domain::trust::Trust;
 use crate::http::edge::bearer;
-use crate::protocol::envelope::{Envelope, Kind, Message};
+use crate::protocol::envelope::Envelope;
 use crate::protocol::headers::{self, HeaderCheck, Single};
 
 impl Validator {
@@ -168,10 +169,10 @@ impl Case<'_> {
             Refusal::Message
         })?;
         let all = envelope.messages();
-        if !all.iter().all(|message| self.may(action(message))) {
+        if !all.iter().all(|message| self.may(asks::action(message))) {
             return Err(Refusal::Forbidden);
         }
-        Ok(all.first().and_then(named))
+        Ok(all.first().and_then(asks::named))
     }
 }
 
@@ -198,24 +199,6 @@ fn what(method: &Method, below: &str, passthrough: bool) -> What {
         // Such a server may have a page of that name.
         ("/message" | "/messages", &Method::POST) if !passthrough => What::Messages,
         _ => What::Anything,
-    }
-}
-
-fn action<'m>(message: &'m Message<'_>) -> Action<'m> {
-    match (message.kind, &*message.method, &message.target) {
-        (Kind::Response, _, _) => Action::Stream,
-        // Without a name there is no tool that could be allowed: only a full right covers it.
-        (_, "tools/call", None) => Action::Everything,
-        (_, "tools/call", Some(tool)) => Action::Tool(tool),
-        (_, method, _) => Action::Method(method),
-    }
-}
-
-fn named(message: &Message<'_>) -> Option<String> {
-    match (&*message.method, &message.target) {
-        ("", _) => None,
-        ("tools/call", Some(tool)) => Some(tool.to_string()),
-        (method, _) => Some(method.to_owned()),
     }
 }
 

@@ -11,9 +11,9 @@ use super::super::shared::Gateway;
 use super::super::table::CompiledRoute;
 use super::judge::Inbound;
 use super::{Call, may};
+use crate::catalog::asks;
 use crate::catalog::snapshot::Access;
-use crate::domain::policy::Action;
-use crate::protocol::envelope::{Envelope, Kind, Message};
+use crate::protocol::envelope::Envelope;
 use crate::protocol::headers::{self, HeaderCheck, Single};
 
 /// Holds and parses the message, and checks each part of it. Says how many more than one there are.
@@ -40,7 +40,7 @@ pub(super) async fn read_message(
     }
     cross_check(&exchange.head, &envelope)?;
     for message in envelope.messages() {
-        if !may(access, route, call.caller.as_deref(), action(message)) {
+        if !may(access, route, call.caller.as_deref(), asks::action(message)) {
             if let Some(line) = &mut exchange.record.line {
                 line.refuse(message);
             }
@@ -50,7 +50,7 @@ pub(super) async fn read_message(
     if let Some(message) = envelope.messages().first() {
         call.endless = message.method == "subscriptions/listen";
         if call.caller.is_some() {
-            call.tool = tool_of(message);
+            call.tool = asks::named(message);
         }
     }
     let more = envelope.messages().len().saturating_sub(1);
@@ -69,22 +69,4 @@ fn cross_check(head: &RequestHead, envelope: &Envelope<'_>) -> Result<(), Reason
         tracing::debug!(%mismatch, "message refused");
         Reason::HeaderMismatch
     })
-}
-
-fn action<'m>(message: &'m Message<'_>) -> Action<'m> {
-    match (message.kind, &*message.method, &message.target) {
-        (Kind::Response, _, _) => Action::Stream,
-        // Without a name there is no tool that could be allowed: only a full right covers it.
-        (_, "tools/call", None) => Action::Everything,
-        (_, "tools/call", Some(tool)) => Action::Tool(tool),
-        (_, method, _) => Action::Method(method),
-    }
-}
-
-fn tool_of(message: &Message<'_>) -> Option<String> {
-    match (&*message.method, &message.target) {
-        ("", _) => None,
-        ("tools/call", Some(tool)) => Some(tool.to_string()),
-        (method, _) => Some(method.to_owned()),
-    }
 }

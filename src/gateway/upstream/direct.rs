@@ -18,7 +18,6 @@ mod tests;
 mod wire;
 
 use std::future::poll_fn;
-use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -136,10 +135,10 @@ impl Exchange<'_> {
         while !self.deaf && self.sent < head.len() + body.len() {
             let of_body = self.sent.saturating_sub(head.len());
             let slices = [
-                io::IoSlice::new(head.get(self.sent..).unwrap_or_default()),
-                io::IoSlice::new(body.get(of_body..).unwrap_or_default()),
+                head.get(self.sent..).unwrap_or_default(),
+                body.get(of_body..).unwrap_or_default(),
             ];
-            match self.wire.poll_write(context, &slices) {
+            match self.wire.poll_write(context, slices) {
                 Poll::Ready(Ok(count)) if count > 0 => self.sent += count,
                 Poll::Ready(_) => self.deaf = true,
                 Poll::Pending => return,

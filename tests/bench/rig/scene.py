@@ -65,7 +65,8 @@ class Scene:
             self.products[routes] = Product(self.stack, own + more, f"registry-data-{routes}")
         return self.products[routes]
 
-    def ours(self, name: str = "mcp", *, workers: int = 1, routes: int = 0, log: bool = False, core: str | None = PROXY) -> Peer:
+    def ours(self, name: str = "mcp", *, workers: int = 1, routes: int = 0, log: bool = False, asks: bool = False, core: str | None = PROXY) -> Peer:
+        """Our gateway; `asks` an auth server about each call and remembers nothing of it."""
         product = self.product(routes)
 
         def make(http: str, https: str) -> Recipe:
@@ -76,6 +77,8 @@ class Scene:
             }
             if log:
                 env |= {"MCP__GATEWAY__ACCESS_LOG": "true", "LOG_LEVEL": "info", "LOG_FORMAT": "json"}
+            if asks:
+                env |= {"AUTH_SERVER_URL": f"http://{self.server}", "MCP__AUTH__EXTERNAL_CACHE_TTL": "0s"}
             add = lambda route, _: product.admin.add(definition(f"/{route}", f"http://{self.server}"))
             return Recipe(name, [str(self.mcp), "--mode", "gateway"], http, https, env, add_route=add)
 

@@ -60,12 +60,12 @@ def logged(run: Run) -> Table:
 def closed(run: Run) -> Table:
     with run.scene() as scene:
         loads = run.loads(scene)
-        peers = [scene.nginx(), scene.ours()]
+        peers = [scene.nginx(), scene.ours(), scene.ours("mcp, asking", asks=True)]
         token = scene.product().admin.token
         rounds = turns(run, peers, lambda peer, seconds: loads.wrk(peer, CLOSED, seconds, token=token))
     return compared(
-        "The same with a token: ours verifies it and remembers that, NGINX asks with `auth_request`", rounds,
-        note="NGINX asks a server that costs nothing; a real one is on top of it.",
+        "The same with a token: ours verifies it and remembers that, NGINX asks with `auth_request`; the last also asks, each time", rounds,
+        note="They ask a server that costs nothing; a real one is on top of it.",
     )
 
 

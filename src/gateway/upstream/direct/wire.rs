@@ -33,9 +33,14 @@ impl Wire {
     pub(super) fn poll_write(
         &mut self,
         context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
+        slices: [&[u8]; 2],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(context, slices)
+        let stream = Pin::new(&mut self.0);
+        match slices {
+            // The kernel's way for one buffer is the shorter one.
+            [bytes, []] | [[], bytes] => stream.poll_write(context, bytes),
+            both => stream.poll_write_vectored(context, &both.map(io::IoSlice::new)),
+        }
     }
 
     /// Appends what is there; nothing more: the other side has closed.
