@@ -29,6 +29,9 @@ class Loads:
         """Tool calls over HTTP/1.1, each connection one after the other."""
         script = self.folder / "call.lua"
         headers = message.HEADERS | ({"Authorization": f"Bearer {token}"} if token else {})
+        if token:
+            # A session belongs to its caller; this one is nobody's, and ours would refuse it.
+            del headers["Mcp-Session-Id"]
         lines = ['wrk.method = "POST"', *(f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items())]
         script.write_text("\n".join([*lines, f"wrk.body = [==[{message.BODY}]==]\n"]))
         url = f"https://{peer.https}{path}" if tls else f"http://{peer.http}{path}"
