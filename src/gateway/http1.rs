@@ -60,6 +60,8 @@ pub struct Http1<IO, A: Answer> {
     limits: HeadLimits,
     /// Read, not taken yet.
     came: Bytes,
+    /// So much of it was no whole head.
+    judged: usize,
     state: State<A::Body>,
     winding_down: bool,
 }
@@ -131,6 +133,7 @@ where
             answers,
             limits,
             came: Bytes::new(),
+            judged: 0,
             state: State::Head,
             winding_down: false,
         }
@@ -143,8 +146,15 @@ where
 
     fn poll_head(&mut self, io: &mut IO, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            match head::read(&mut self.came, self.limits) {
+            let read = if self.may_be_whole() {
+                head::read(&mut self.came, self.limits)
+            } else {
+                Ok(None)
+            };
+            self.judged = self.came.len();
+            match read {
                 Ok(Some(head)) => {
+                    self.judged = 0;
                     self.state = State::Exchange(Box::new(self.begin(head)));
                     return Poll::Ready(Ok(()));
                 }
@@ -167,6 +177,13 @@ where
                 return Poll::Ready(Ok(()));
             }
         }
+    }
+
+    /// Without another line's end there is nothing to read: a head that drips in must not be read
+    /// from its beginning for each byte.
+    fn may_be_whole(&self) -> bool {
+        let fresh = self.came.get(self.judged..).unwrap_or_default();
+        self.judged == 0 || self.came.len() > self.limits.bytes || fresh.contains(&b'\n')
     }
 
     fn begin(&mut self, head: Head) -> Exchange<A::Body> {

@@ -170,7 +170,7 @@ async fn a_server_hears_within_a_second_that_its_client_is_gone() {
     // The server may hear it a moment before the gateway has tidied up.
     let mut look = tokio::time::interval(Duration::from_millis(5));
     soon(async {
-        while front.gateway.streams.len() > 0 {
+        while !front.gateway.streams.is_empty() {
             look.tick().await;
         }
     })
