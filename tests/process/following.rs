@@ -14,6 +14,13 @@ use crate::support::until;
 #[test]
 fn calls_go_on_while_the_registry_is_killed_and_it_comes_back_where_it_was() {
     let pair = Pair::start();
+    // The gateway's key is a change of its own, and comes a moment after its start.
+    until("the key of the gateway", || {
+        let set = get(pair.registry_at, "/.well-known/jwks.json").ok()?;
+        String::from_utf8_lossy(&set.body)
+            .contains("\"kid\"")
+            .then_some(())
+    });
     let before = revision(pair.registry_at);
     let (front, ops) = (pair.http(), pair.front.ops);
     pair.registry.kill();
