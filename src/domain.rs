@@ -8,6 +8,7 @@ pub mod api_key;
 pub mod audit;
 pub mod endpoint;
 pub mod gateway_key;
+pub mod hex;
 pub mod ids;
 pub mod issuer;
 pub mod path;

@@ -4,7 +4,8 @@
 //! authorises is byte for byte what it forwards; nothing that streams is buffered or cut. It must
 //! not touch a database, nor hold a snapshot while something streams.
 //!
-//! Start at [`pipeline`]: the phases of one request, in order. [`worker`] the threads, [`table`] the routes, [`upstream`] the way out.
+//! Start at [`pipeline`]: the phases of one request, in order. [`worker`] the threads, [`table`] the routes, [`http1`] the
+//! clients' HTTP/1.1, [`upstream`] the way out.
 
 pub mod account;
 pub mod admit;

@@ -11,11 +11,10 @@
 //! look-up by hash needs no comparison in constant time: what its timing could tell is a part of
 //! the hash, of which no key can be made.
 
-use std::fmt::Write as _;
-
 use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::domain::api_key::KeyHash;
+use crate::domain::hex::hex;
 use crate::domain::ids::TokenId;
 use crate::domain::secret::Secret;
 
@@ -86,16 +85,6 @@ fn sha256(text: &str) -> KeyHash {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
     KeyHash(hash)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 const CHECKSUM_DIGITS: usize = 8;

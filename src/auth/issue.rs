@@ -3,7 +3,6 @@
 
 use std::fmt;
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 
 pub use super::signing::Failed;
@@ -37,8 +36,7 @@ pub struct Grant<'a> {
 
 /// Signs tokens with a private key that only registries have.
 pub struct Issuer {
-    key: EncodingKey,
-    public: TokenKey,
+    key: SigningKey,
     name: String,
 }
 
@@ -57,15 +55,14 @@ impl Issuer {
     /// [`Failed`] when it is not such a key.
     pub fn new(key: &Secret<Vec<u8>>, issuer: &str) -> Result<Self, Failed> {
         Ok(Self {
-            key: EncodingKey::from_ec_der(key.expose()),
-            public: SigningKey::parse(key)?.public().clone(),
+            key: SigningKey::parse(key)?,
             name: issuer.to_owned(),
         })
     }
 
     /// The public half, for those who check.
     pub const fn public_key(&self) -> &TokenKey {
-        &self.public
+        self.key.public()
     }
 
     /// The `iss` of every token.
@@ -78,9 +75,6 @@ impl Issuer {
     /// # Errors
     /// [`Failed`] when signing does.
     pub fn issue(&self, grant: &Grant<'_>) -> Result<Secret<String>, Failed> {
-        let mut header = Header::new(Algorithm::ES256);
-        header.typ = Some("at+jwt".to_owned());
-        header.kid = Some(self.public.kid.clone());
         let claims = Claims {
             iss: &self.name,
             aud: AUDIENCE,
@@ -93,9 +87,7 @@ impl Issuer {
             jti: &grant.id.0,
             client_id: "user-generated",
         };
-        jsonwebtoken::encode(&header, &claims, &self.key)
-            .map(Secret::new)
-            .map_err(|_| Failed)
+        self.key.sign("at+jwt", &claims).map(Secret::new)
     }
 }
 
@@ -103,7 +95,7 @@ impl fmt::Debug for Issuer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Issuer")
-            .field("kid", &self.public.kid)
+            .field("kid", &self.public_key().kid)
             .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,8 @@
 //! Promises: a request has one framing, or it is refused and the connection ends; answers go out in
 //! the order of the requests; a body is read when somebody asks for it; a client that leaves ends
 //! what was done for it. It must know nothing of MCP, routes or rights.
-//! Start reading at [`Http1`]'s `poll`; `head` reads heads, `body` bodies, `out` writes.
+//! Start reading at [`Http1`]'s `poll`; `head` reads heads, `body` bodies, `exchange` follows an
+//! answer, `out` writes it, `linger` closes.
 //!
 //! # Why
 //! Most calls are one read and one write on this side. hyper's connection costs as much as all our
@@ -11,7 +12,9 @@
 //! line feed as a line's end and a length beside chunks, of which two readers make two things.
 
 mod body;
+mod exchange;
 mod head;
+mod linger;
 mod out;
 #[cfg(test)]
 mod tests;
@@ -21,16 +24,16 @@ use std::fmt::Display;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode, Version, header};
+use http::{Method, Response, Version, header};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, Sleep, sleep_until};
 
-use self::body::{Received, Receiving};
+use self::body::Received;
+use self::exchange::{Exchange, Stage};
 use self::head::Head;
-use self::out::{Asked, Coding, Out};
+use self::linger::Linger;
+use self::out::{Asked, Out};
 use super::framing::Framing;
 use super::head::RequestHead;
 use super::scratch;
@@ -84,24 +87,6 @@ impl<B> std::fmt::Debug for State<B> {
     }
 }
 
-/// One request and its answer.
-struct Exchange<B> {
-    /// Set while the request's body is still to come.
-    receiving: Option<Receiving>,
-    answer: Stage<B>,
-    out: Out,
-    asked: Asked,
-    upgrade: Option<upgrade::Pending>,
-    /// Why the answer cannot be finished.
-    broken: Option<io::Error>,
-}
-
-enum Stage<B> {
-    Making(Answering<B>),
-    Body(B, Coding),
-    Over,
-}
-
 /// How an exchange ended.
 enum End {
     /// The next request may come.
@@ -109,16 +94,6 @@ enum End {
     Close,
     /// The client's bytes belong to somebody else now.
     Upgraded(upgrade::Pending),
-}
-
-/// Bytes that are still on their way would reset the connection if it were just closed, and the
-/// client might lose the answer.
-#[derive(Debug)]
-struct Linger {
-    is_shut: bool,
-    /// Bytes that are still read.
-    left: usize,
-    until: Option<Pin<Box<Sleep>>>,
 }
 
 impl<IO, A> Http1<IO, A>
@@ -301,30 +276,6 @@ where
         }
         Ok(Poll::Pending)
     }
-
-    fn poll_close(
-        linger: &mut Linger,
-        io: &mut IO,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        if !linger.is_shut {
-            ready!(Pin::new(&mut *io).poll_shutdown(context))?;
-            linger.is_shut = true;
-        }
-        while linger.left > 0 {
-            match scratch::poll_discard(io, context) {
-                Poll::Ready(Ok(count @ 1..)) => linger.left = linger.left.saturating_sub(count),
-                Poll::Ready(_) => break,
-                Poll::Pending => {
-                    if let Some(until) = &mut linger.until {
-                        ready!(until.as_mut().poll(context));
-                    }
-                    break;
-                }
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
 }
 
 impl<IO, A> Future for Http1<IO, A>
@@ -388,7 +339,7 @@ where
                     }
                 }
                 State::Closing(mut linger) => {
-                    let closed = Self::poll_close(&mut linger, io, context);
+                    let closed = linger.poll(io, context);
                     self.state = State::Closing(linger);
                     ready!(closed)?;
                     return Poll::Ready(Ok(None));
@@ -398,107 +349,5 @@ where
     }
 }
 
-impl<B: http_body::Body<Data = Bytes, Error: Display> + Unpin> Exchange<B> {
-    /// The answer to what is no request.
-    fn refusal(status: StatusCode) -> Self {
-        let mut out = Out::default();
-        out.refusal(status);
-        Self {
-            receiving: None,
-            answer: Stage::Over,
-            out,
-            asked: Asked {
-                head_only: false,
-                is_11: true,
-                persistent: false,
-            },
-            upgrade: None,
-            broken: None,
-        }
-    }
-
-    /// Takes what there is of the answer; true when there may be more as soon as this is written.
-    fn fill(&mut self, context: &mut Context<'_>) -> bool {
-        loop {
-            match &mut self.answer {
-                Stage::Making(answering) => match answering.as_mut().poll(context) {
-                    Poll::Pending => return false,
-                    Poll::Ready(response) => self.head(response),
-                },
-                Stage::Body(..) if self.out.is_full() => return true,
-                Stage::Body(body, coding) => {
-                    let frame = match Pin::new(&mut *body).poll_frame(context) {
-                        Poll::Pending => return false,
-                        Poll::Ready(frame) => frame,
-                    };
-                    let ended = match frame {
-                        None => self.out.end(*coding).map(|()| true),
-                        Some(Err(error)) => Err(io::Error::other(error.to_string())),
-                        Some(Ok(frame)) => {
-                            // Trailers are dropped: nobody may add fields after the head.
-                            let data = frame.into_data().unwrap_or_default();
-                            let added = self.out.data(data, coding);
-                            match added {
-                                Ok(()) if body.is_end_stream() => {
-                                    self.out.end(*coding).map(|()| true)
-                                }
-                                added => added.map(|()| false),
-                            }
-                        }
-                    };
-                    match ended {
-                        Ok(false) => {}
-                        Ok(true) => self.answer = Stage::Over,
-                        Err(error) => {
-                            self.broken = Some(error);
-                            self.answer = Stage::Over;
-                        }
-                    }
-                }
-                Stage::Over => return false,
-            }
-        }
-    }
-
-    fn head(&mut self, response: Response<B>) {
-        let (parts, body) = response.into_parts();
-        if let Some(upgrade) = &mut self.upgrade
-            && parts.status == StatusCode::SWITCHING_PROTOCOLS
-        {
-            upgrade.accept();
-        }
-        let (coding, persistent) = self.out.head(&parts, &body.size_hint(), self.asked);
-        self.asked.persistent = persistent;
-        let over = coding == Coding::Bodiless || body.is_end_stream();
-        self.answer = if over {
-            self.broken = self.out.end(coding).err();
-            Stage::Over
-        } else {
-            Stage::Body(body, coding)
-        };
-    }
-}
-
-impl Linger {
-    const fn none() -> Self {
-        Self {
-            is_shut: false,
-            left: 0,
-            until: None,
-        }
-    }
-
-    fn for_unread() -> Self {
-        Self {
-            is_shut: false,
-            left: LINGER_BYTES,
-            until: Some(Box::pin(sleep_until(Instant::now() + LINGER_WITHIN))),
-        }
-    }
-}
-
 /// Bytes of requests that are read ahead of the answer.
 const AHEAD: usize = 64 * 1024;
-/// How much of a client that was told the end is still read, and for how long.
-const LINGER_BYTES: usize = 1024 * 1024;
-const LINGER_WITHIN: Duration = Duration::from_secs(1);

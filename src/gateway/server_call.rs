@@ -24,6 +24,7 @@ use super::body::{ClientBody, RequestBody, ResponseBody};
 use super::filter::{self, View};
 use super::identity::{self, Identity};
 use super::legacy;
+use super::limit;
 use super::pipeline::{self, Context, Exchange, Passing};
 use super::prepare::ServerRequest;
 use super::reason::Reason;
@@ -174,15 +175,7 @@ async fn attempt(
         call.endless = *exchange.head.method() == Method::GET;
         (body.unread(context), call_limit(gateway, route))
     };
-    call.identity = call.caller.as_ref().map(|caller| {
-        let question = identity::Question {
-            cluster: &found.cluster,
-            access,
-            caller,
-            route,
-        };
-        gateway.identities.of(question, gateway.clock.now())
-    });
+    call.identity = told(gateway, found, access, call.caller.as_ref());
     let (target, path) = match call.message_target.take() {
         Some(path) => (&route.sse, path),
         None => destination(route, place, exchange.head.query())?,
@@ -195,9 +188,8 @@ async fn attempt(
     let view =
         view.map(|caller| View::new(access, route, caller, gateway.limits.message_bytes.bytes()));
     stream.endless = call.endless;
-    if let Some(limit) = gateway.stream_limit.as_ref().filter(|_| call.endless) {
-        let place = limit.place(&counted_as(context, exchange, call.caller.as_deref()));
-        stream.place = Some(place.ok_or(Reason::TooManyStreams)?);
+    if call.endless {
+        stream.place = place_for_stream(context, exchange, call.caller.as_deref())?;
     }
     let answering = send(context, exchange, route, &call, to, body);
     let mut answer = watched(gateway, &stream, Some(limit), answering).await?;
@@ -215,6 +207,35 @@ async fn attempt(
         session::hand_out(seals, answer.response.headers_mut(), holder)?;
     }
     Ok((answer, call, stream))
+}
+
+/// What the server is told of the caller.
+fn told(
+    gateway: &Gateway,
+    found: &Found,
+    access: &Arc<Access>,
+    caller: Option<&Arc<Principal>>,
+) -> Option<Arc<Identity>> {
+    let question = identity::Question {
+        cluster: &found.cluster,
+        access,
+        caller: caller?,
+        route: &found.route,
+    };
+    Some(gateway.identities.of(question, gateway.clock.now()))
+}
+
+/// A place among the caller's open streams, where their number is limited.
+fn place_for_stream(
+    context: &Context,
+    exchange: &Exchange,
+    caller: Option<&Principal>,
+) -> Result<Option<Arc<limit::Place>>, Reason> {
+    let Some(limit) = &context.gateway.stream_limit else {
+        return Ok(None);
+    };
+    let place = limit.place(&counted_as(context, exchange, caller));
+    place.map(Some).ok_or(Reason::TooManyStreams)
 }
 
 /// Waits for what becomes of a call, at most `limit` for a server's answer: one that takes longer

@@ -1,4 +1,4 @@
-//! Request bodies that nobody read to their end.
+//! Request bodies that nobody read to their end, where hyper reads them.
 //!
 //! A refusal is often decided before the body is there. hyper then closes the connection, and the
 //! kernel answers the rest of the body with a reset, so that a client that writes head and body

@@ -15,6 +15,7 @@ use super::health::Health;
 use super::info::ServerInfo;
 use super::{Error, Registry};
 use crate::domain::audit::{AccessEvent, Decision};
+use crate::domain::hex::hex;
 use crate::domain::policy::Rules;
 use crate::domain::time::Timestamp;
 use crate::http::Edge;
@@ -107,12 +108,7 @@ fn digest_of(fields: &BTreeMap<String, Value>) -> String {
     }
     let text = Value::Object(Map::from_iter(fields.clone())).to_string();
     let digest = digest(&SHA256, text.as_bytes());
-    let mut shown = String::with_capacity(32);
-    for byte in digest.as_ref().iter().take(16) {
-        // Writing to a string cannot fail.
-        let _ = std::fmt::Write::write_fmt(&mut shown, format_args!("{byte:02x}"));
-    }
-    shown
+    hex(digest.as_ref().get(..16).unwrap_or_default())
 }
 
 /// The entry of a change.

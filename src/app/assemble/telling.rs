@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::data_plane::{LocalRegistry, deferred, random_run};
+use super::data_plane::{LocalRegistry, deferred, gateway_name, random_run};
 use super::{Base, Settings};
 use crate::config::{AccessAudit, AuditConfig, Part};
 use crate::gateway::Gateway;
@@ -15,7 +15,7 @@ use crate::gateway::audit::ship::{Name, Shipper};
 use crate::gateway::audit::spool::Spool;
 use crate::gateway::audit::uplink::Uplink;
 use crate::http::unwind::caught;
-use crate::net::{dev_ca, outbound};
+use crate::net::outbound;
 
 /// What shall be told: nothing, where nobody would take it.
 pub(super) fn wanted(base: &Base<'_>) -> AuditConfig {
@@ -46,7 +46,7 @@ pub(super) fn start(
         return Ok(None);
     };
     let name = Name {
-        id: dev_ca::host_name().unwrap_or_else(|| "gateway".to_owned()),
+        id: gateway_name(),
         run: format!("{:010x}-{:08x}", base.clock.now().unix(), random_run()),
     };
     let folder = settings.data_dir.join("audit-spool");

@@ -1,6 +1,5 @@
 //! Reading a certificate and its key, and judging whether they can serve.
 
-use std::fmt::Write as _;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -16,6 +15,7 @@ use super::error::{Problem, Role, TlsError};
 use super::key::private_key;
 use super::pem::sections;
 use super::source::TlsFiles;
+use crate::domain::hex::hex;
 use crate::domain::time::Timestamp;
 use crate::net::roots::provider;
 
@@ -164,10 +164,7 @@ fn inspect(leaf: Option<&CertificateDer<'_>>) -> Result<CertInfo, Problem> {
     let leaf = leaf.ok_or(Problem::Empty("BEGIN CERTIFICATE"))?;
     let (_, parsed) =
         X509Certificate::from_der(leaf).map_err(|error| Problem::Broken(error.to_string()))?;
-    let mut fingerprint = String::with_capacity(64);
-    for byte in digest::digest(&digest::SHA256, leaf).as_ref() {
-        let _ = write!(fingerprint, "{byte:02x}");
-    }
+    let fingerprint = hex(digest::digest(&digest::SHA256, leaf).as_ref());
     Ok(CertInfo {
         not_before: Timestamp::from_unix(parsed.validity().not_before.timestamp()),
         not_after: Timestamp::from_unix(parsed.validity().not_after.timestamp()),
