@@ -62,12 +62,6 @@ async fn live(
         .listen_for_signals()
         .context("cannot listen for signals")?;
     let readiness = Readiness::new();
-    let metrics = telemetry.metrics.clone();
-    let stop = lifecycle.stop.soft.clone();
-    lifecycle.supervise("metrics", move || {
-        let (metrics, stop) = (metrics.clone(), stop.clone());
-        async move { metrics.fold(stop).await }
-    });
     let starting = readiness.guard("starting");
     let assembled = assemble::assemble(
         mode,

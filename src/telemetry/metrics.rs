@@ -1,12 +1,13 @@
 //! Metrics: the names that dashboards and alerts rely on, and their text form.
 
-use std::time::Duration;
+mod histogram;
 
-use metrics_exporter_prometheus::{
-    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
-};
-use tokio_util::sync::CancellationToken;
+use std::sync::Arc;
 
+use ::metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use self::histogram::Histograms;
 use super::Error;
 
 /// Polls and watch heartbeats, by `result`.
@@ -32,7 +33,10 @@ pub const LOG_LINES_DROPPED_TOTAL: &str = "mcp_log_lines_dropped_total";
 
 /// What `/metrics` shows.
 #[derive(Clone, Debug)]
-pub struct Metrics(PrometheusHandle);
+pub struct Metrics {
+    others: PrometheusHandle,
+    histograms: Arc<Histograms>,
+}
 
 impl Metrics {
     /// Becomes the recorder of the whole process; `started_unix` is now, in seconds.
@@ -50,29 +54,59 @@ impl Metrics {
     }
 
     /// A recorder of one's own, for tests: use it with `metrics::with_local_recorder`.
-    pub fn local() -> (PrometheusRecorder, Self) {
-        let builder = PrometheusBuilder::new();
-        // Fails only without buckets.
-        let builder = builder
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
-            .unwrap_or_else(|_| PrometheusBuilder::new());
-        let recorder = builder.build_recorder();
-        let metrics = Self(recorder.handle());
-        (recorder, metrics)
+    pub fn local() -> (Recorder, Self) {
+        let others = PrometheusBuilder::new().build_recorder();
+        let histograms = Arc::default();
+        let metrics = Self {
+            others: others.handle(),
+            histograms: Arc::clone(&histograms),
+        };
+        (Recorder { others, histograms }, metrics)
     }
 
     /// Everything, in Prometheus' text form.
     pub fn render(&self) -> String {
-        self.0.render()
+        let mut text = self.others.render();
+        self.histograms.render(&mut text);
+        text
+    }
+}
+
+/// Takes what is counted and measured in this process: histograms itself, the rest by the exporter.
+pub struct Recorder {
+    others: PrometheusRecorder,
+    histograms: Arc<Histograms>,
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Recorder").finish_non_exhaustive()
+    }
+}
+
+impl ::metrics::Recorder for Recorder {
+    fn describe_counter(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
+        self.others.describe_counter(key, unit, description);
     }
 
-    /// Folds samples into their histograms every few seconds until told to stop. Without it they
-    /// pile up until somebody reads the metrics.
-    pub async fn fold(&self, stop: CancellationToken) {
-        let mut ticks = tokio::time::interval(FOLD_EVERY);
-        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            self.0.run_upkeep();
-        }
+    fn describe_gauge(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
+        self.others.describe_gauge(key, unit, description);
+    }
+
+    fn describe_histogram(&self, key: KeyName, _: Option<Unit>, description: SharedString) {
+        self.histograms.describe(&key, description);
+    }
+
+    fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
+        self.others.register_counter(key, metadata)
+    }
+
+    fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
+        self.others.register_gauge(key, metadata)
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(self.histograms.of(key))
     }
 }
 
@@ -112,14 +146,6 @@ pub fn describe() {
     );
 }
 
-/// Upper bounds of histograms that count seconds.
-const SECONDS: &[f64] = &[
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
-    60.0,
-];
-
-const FOLD_EVERY: Duration = Duration::from_secs(5);
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,14 +170,5 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn folding_ends_when_told() {
-        let (_, metrics) = Metrics::local();
-        let stop = CancellationToken::new();
-        stop.cancel();
-        metrics.fold(stop).await;
-        assert_eq!(metrics.render(), "");
     }
 }
