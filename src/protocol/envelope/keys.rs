@@ -1,6 +1,7 @@
 //! Keys already seen in one object.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use super::scan::Text;
@@ -71,10 +72,11 @@ impl<'a> Keys<'a> {
 /// Whether a parser that ignores case would take `key` for `field`, which is ASCII; the field itself is none.
 #[inline]
 pub(super) fn looks_like(key: &str, field: &str) -> bool {
-    if key.is_ascii() {
-        key != field && key.eq_ignore_ascii_case(field)
-    } else {
-        folds_to(key, field)
+    // Letters that fold to ASCII ones are longer than these.
+    match key.len().cmp(&field.len()) {
+        Ordering::Less => false,
+        Ordering::Equal => key != field && key.eq_ignore_ascii_case(field),
+        Ordering::Greater => !key.is_ascii() && folds_to(key, field),
     }
 }
 

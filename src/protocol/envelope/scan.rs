@@ -164,14 +164,16 @@ impl<'a> Scanner<'a> {
         };
         loop {
             match self.value_start() {
-                Some(b'"') => drop(self.string()?),
+                Some(b'"') => {
+                    self.skip_string()?;
+                }
                 Some(b'{') => {
                     self.at += 1;
                     stack
                         .push(true)
                         .ok_or(EnvelopeError::Depth { at: self.at })?;
                     if self.value_start() != Some(b'}') {
-                        self.key()?;
+                        self.skip_key()?;
                         continue;
                     }
                 }
@@ -207,7 +209,7 @@ impl<'a> Scanner<'a> {
                 }
                 (Some(b','), true) => {
                     self.at += 1;
-                    self.key()?;
+                    self.skip_key()?;
                     return Ok(false);
                 }
                 (Some(b'}'), true) | (Some(b']'), false) => {
@@ -233,44 +235,79 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
+    /// Steps over a key with its colon.
+    #[inline]
+    fn skip_key(&mut self) -> Result<(), EnvelopeError> {
+        if self.value_start() != Some(b'"') {
+            return Err(self.syntax("expected a key"));
+        }
+        self.skip_string()?;
+        self.skip_space();
+        self.expect(b':', "expected `:`")
+    }
+
     /// A string; stands at its opening quote.
     #[inline]
     pub(super) fn string(&mut self) -> Result<Text<'a>, EnvelopeError> {
+        let start = self.at.wrapping_add(1);
+        let escaped = self.skip_string()?;
+        let raw = self.text.get(start..self.at.wrapping_sub(1));
+        Ok(Text {
+            raw: raw.unwrap_or_default(),
+            escaped,
+        })
+    }
+
+    /// Steps over a string; whether there are escapes in it. Stands at its opening quote.
+    #[inline]
+    fn skip_string(&mut self) -> Result<bool, EnvelopeError> {
         self.expect(b'"', "expected a string")?;
-        let start = self.at;
-        let mut escaped = false;
+        self.skip_plain();
+        if self.peek() == Some(b'"') {
+            self.at = self.at.wrapping_add(1);
+            return Ok(false);
+        }
+        self.skip_escaped()?;
+        Ok(true)
+    }
+
+    /// Steps over the rest of a string that is not plain to its end.
+    #[cold]
+    fn skip_escaped(&mut self) -> Result<(), EnvelopeError> {
         loop {
-            self.skip_plain();
             match self.peek() {
                 Some(b'"') => {
-                    let raw = self.text.get(start..self.at).unwrap_or_default();
                     self.at += 1;
-                    return Ok(Text { raw, escaped });
+                    return Ok(());
                 }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
+                Some(b'\\') => self.escape()?,
                 Some(_) => return Err(self.syntax("control character in a string")),
                 None => return Err(self.syntax("string without end")),
             }
+            self.skip_plain();
         }
     }
 
     /// Goes on to the next quote, backslash or control character, eight bytes at a time.
     #[inline]
     fn skip_plain(&mut self) {
-        while let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
+        let mut rest = self.bytes.get(self.at..).unwrap_or_default();
+        while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
             let found = special_bytes(u64::from_le_bytes(*chunk));
             if found != 0 {
-                self.at += (found.trailing_zeros() / 8) as usize;
+                let before = self.bytes.len().wrapping_sub(rest.len());
+                self.at = before.wrapping_add((found.trailing_zeros() / 8) as usize);
                 return;
             }
-            self.at += 8;
+            rest = behind;
         }
-        while matches!(self.peek(), Some(byte) if byte >= 0x20 && byte != b'"' && byte != b'\\') {
-            self.at += 1;
-        }
+        let is_plain = |byte: &u8| *byte >= 0x20 && !matches!(byte, b'"' | b'\\');
+        let plain = rest.iter().take_while(|byte| is_plain(byte)).count();
+        self.at = self
+            .bytes
+            .len()
+            .wrapping_sub(rest.len())
+            .wrapping_add(plain);
     }
 
     #[cold]
