@@ -84,8 +84,8 @@ impl Connection {
     }
 
     /// `http` or `https`.
-    pub const fn scheme_value(&self) -> HeaderValue {
-        HeaderValue::from_static(if self.secure { "https" } else { "http" })
+    pub const fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
     }
 
     /// What moved on it.

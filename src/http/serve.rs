@@ -455,6 +455,8 @@ impl Supervisor {
 
     fn judge(&mut self, now: Instant) -> Verdict {
         let activity = self.connection.activity();
+        // A look: who has to make room for others is found by it too.
+        activity.idle();
         if activity
             .write_stalled()
             .is_some_and(|stalled| stalled >= self.write_stall)

@@ -16,6 +16,8 @@ pub struct WhenWoken<F> {
     bell: Arc<Bell>,
     /// What `future` is polled with; made once.
     waker: Waker,
+    /// The task that the bell wakes.
+    task: Waker,
 }
 
 #[derive(Debug)]
@@ -35,6 +37,7 @@ impl<F: Future + Unpin> WhenWoken<F> {
         Self {
             future,
             waker: Waker::from(Arc::clone(&bell)),
+            task: Waker::noop().clone(),
             bell,
         }
     }
@@ -44,14 +47,18 @@ impl<F: Future + Unpin> Future for WhenWoken<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        {
-            let task = self.bell.task.lock();
-            let mut task = task.unwrap_or_else(PoisonError::into_inner);
-            if !task.will_wake(context.waker()) {
-                task.clone_from(context.waker());
-            }
+        if !self.task.will_wake(context.waker()) {
+            self.task.clone_from(context.waker());
+            let mut task = self
+                .bell
+                .task
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            task.clone_from(context.waker());
         }
-        if !self.bell.rung.swap(false, Ordering::AcqRel) {
+        // Looked at first: nearly always it was not rung, and a look costs less than a swap.
+        if !self.bell.rung.load(Ordering::Acquire) || !self.bell.rung.swap(false, Ordering::AcqRel)
+        {
             return Poll::Pending;
         }
         let this = &mut *self;

@@ -1,8 +1,8 @@
 //! A wrapper around a socket that notes when bytes last moved.
 //!
-//! Promises: no timer, no allocation and no lock per operation; two relaxed stores and one clock
-//! reading per operation that moved bytes. Deciding that a connection is too slow is not its job:
-//! a supervisor looks at the shared [`Activity`] every now and then.
+//! Promises: no timer, no allocation, no lock and no look at the clock per operation; a relaxed store
+//! for each that moved bytes. Deciding that a connection is too slow is not its job: a supervisor looks
+//! at the shared [`Activity`] every now and then, and what it sees of silence is as fine as its looks.
 //!
 //! Put it around the TCP stream, below TLS: then a stalled handshake shows too, and a slow reader
 //! shows as [`Activity::write_stalled`] once the kernel's buffer is full. A full HTTP/2 stream window
@@ -20,14 +20,14 @@ use tokio::time::Instant;
 
 /// What moved on one connection, and when. Times are milliseconds since the connection began.
 ///
-/// Each field has one writer (the reading or the writing half), hence plain loads and stores.
+/// What the socket notes has one writer (the reading or the writing half), hence plain loads and stores.
 #[derive(Debug)]
 pub struct Activity {
     born: Instant,
-    /// Time of the last read that brought bytes, plus one; 0: none yet.
-    read_at: AtomicU64,
-    /// Time of the last write that took bytes, plus one; 0: none yet.
-    written_at: AtomicU64,
+    /// How many bytes had moved when somebody last looked and there were more than before.
+    seen: AtomicU64,
+    /// When that was, plus one; 0: nobody has seen any.
+    seen_at: AtomicU64,
     /// Time since when a write waits, plus one; 0: none waits.
     stalled_at: AtomicU64,
     bytes_in: AtomicU64,
@@ -41,8 +41,8 @@ impl Activity {
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             born: Instant::now(),
-            read_at: AtomicU64::new(0),
-            written_at: AtomicU64::new(0),
+            seen: AtomicU64::new(0),
+            seen_at: AtomicU64::new(0),
             stalled_at: AtomicU64::new(0),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
@@ -57,26 +57,17 @@ impl Activity {
 
     /// True once any byte has arrived.
     pub fn has_read(&self) -> bool {
-        self.read_at.load(Relaxed) != 0
+        self.bytes_in() != 0
     }
 
-    /// How long ago the last byte arrived; since the beginning where none has.
-    pub fn read_idle(&self) -> Duration {
-        self.since(self.read_at.load(Relaxed))
-    }
-
-    /// How long ago the peer last took a byte; since the beginning where it has not.
-    pub fn write_idle(&self) -> Duration {
-        self.since(self.written_at.load(Relaxed))
-    }
-
-    /// How long ago bytes last moved in either direction.
+    /// For how long nobody who looked has seen bytes move in either direction; since the beginning
+    /// where none has. A look itself.
     pub fn idle(&self) -> Duration {
-        self.since(
-            self.read_at
-                .load(Relaxed)
-                .max(self.written_at.load(Relaxed)),
-        )
+        let moved = self.bytes_in().wrapping_add(self.bytes_out());
+        if self.seen.swap(moved, Relaxed) != moved {
+            self.seen_at.store(self.tick().saturating_add(1), Relaxed);
+        }
+        self.since(self.seen_at.load(Relaxed))
     }
 
     /// For how long a write has waited without the peer taking a byte; `None`: none waits.
@@ -125,13 +116,10 @@ impl Activity {
     }
 
     fn note_read(&self, bytes: usize) {
-        self.read_at.store(self.tick().saturating_add(1), Relaxed);
         add(&self.bytes_in, bytes);
     }
 
     fn note_written(&self, bytes: usize) {
-        self.written_at
-            .store(self.tick().saturating_add(1), Relaxed);
         if self.stalled_at.load(Relaxed) != 0 {
             self.stalled_at.store(0, Relaxed);
         }
