@@ -48,7 +48,7 @@ def main() -> int:
         sys.exit("a quick run gives no figures for a page: leave out --quick or --update")
     if lacking := missing(*TOOLS):
         sys.exit(f"not installed: {', '.join(lacking)} (scripts/setup.sh bench installs them on Debian)")
-    os.environ["MCP_BIN"] = str(options.mcp.resolve(strict=True))
+    os.environ["MCP_BIN"] = str((options.registry or options.mcp).resolve(strict=True))
     quick = options.quick
     run = Run(
         options.mcp.resolve(strict=True), options.load.resolve(strict=True), rounds=2 if quick else 5, seconds=1 if quick else 4,
@@ -85,6 +85,7 @@ def arguments(works: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mcp", type=pathlib.Path)
     parser.add_argument("load", type=pathlib.Path)
+    parser.add_argument("--registry", type=pathlib.Path, help="the built mcp that serves as registry, where MCP has no such part")
     parser.add_argument("work", nargs="*", help=f"of {', '.join(works)}; default: all")
     parser.add_argument("--quick", action="store_true", help="few and short rounds: to see that it works, not for figures")
     parser.add_argument("--json", type=pathlib.Path, help="also write every round to this file")

@@ -7,6 +7,9 @@ off. Valgrind counts between two moments of one process that is warm, so start a
 time is measured, so a busy machine does not matter. What it cannot see is the kernel, which is most of
 a request's time, and waiting for memory.
 
+`--closed` makes the server one that is not public, called with a token; `--asks` lets the gateway ask
+an auth server about each of these calls too. Both only show figures.
+
 Without another option it compares with instructions.json beside it and ends with 1 when the figure is
 above the tolerance; `--update` writes that file; `--profile` prints which functions and files it is.
 Needs Python's standard library and `valgrind`.
@@ -54,10 +57,16 @@ def main() -> int:
 
     end_on_signal()
     with Lockstep() as work, Stack() as stack:
-        product = Product(stack, [definition(PATH, work.url)])
+        closed = options.closed or options.asks
+        product = Product(stack, [definition(PATH, work.url) | {"public": not closed}])
         counter = callgrind.Counter(stack.folder)
-        gateway, at = product.gateway(SETTINGS, [*counter.command(), str(options.gateway.resolve(strict=True))])
-        request = message.request(f"{PATH}/mcp", at["gateway_http"])
+        settings = SETTINGS | ({"AUTH_SERVER_URL": work.url, "MCP__AUTH__EXTERNAL_CACHE_TTL": "0s"} if options.asks else {})
+        gateway, at = product.gateway(settings, [*counter.command(), str(options.gateway.resolve(strict=True))])
+        if closed:
+            # A session belongs to its caller; this one is nobody's, and ours would refuse it.
+            del message.HEADERS["Mcp-Session-Id"]
+        headers = {"Authorization": f"Bearer {product.admin.token}"} if closed else None
+        request = message.request(f"{PATH}/mcp", at["gateway_http"], headers)
         work.connect(at["gateway_http"], CONNECTIONS)
         counter.begin(gateway.child.pid)
         work.call(request, WARM_ROUNDS)
@@ -67,6 +76,9 @@ def main() -> int:
         each = callgrind.read(counter.dump()).per(options.rounds * CONNECTIONS)
     if options.profile:
         profile(each, options.top)
+        return 0
+    if closed:
+        print(f"{each.total:,.0f} instructions per request")
         return 0
     return judge(each.total, options.update)
 
@@ -78,6 +90,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=100, help=f"rounds of {CONNECTIONS} requests that are counted (default 100)")
     parser.add_argument("--profile", action="store_true", help="print functions and source files, by instructions per request")
     parser.add_argument("--top", type=int, default=60, help="how many of each (default 60)")
+    parser.add_argument("--closed", action="store_true", help="calls with a token, at a server that is not public")
+    parser.add_argument("--asks", action="store_true", help="the same, and an auth server is asked about each")
     parser.add_argument("--update", action="store_true", help="write the figure as the new baseline")
     return parser.parse_args()
 
