@@ -40,6 +40,7 @@ pub mod table;
 pub mod tunnel;
 pub mod upstream;
 pub mod usage;
+pub mod waits;
 pub mod worker;
 
 pub use self::origin::LocalPeer;

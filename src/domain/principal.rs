@@ -1,5 +1,6 @@
 //! Who is calling.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -60,7 +61,7 @@ pub struct Principal {
 
 /// A name as it stands in a header field: percent-encoded where a value could not hold it
 /// unambiguously.
-pub fn header_text(text: &str) -> String {
+pub fn header_text(text: &str) -> Cow<'_, str> {
     const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
         .remove(b'-')
         .remove(b'_')
@@ -70,5 +71,5 @@ pub fn header_text(text: &str) -> String {
         .remove(b'/')
         .remove(b':')
         .remove(b'+');
-    percent_encoding::utf8_percent_encode(text, KEPT).to_string()
+    percent_encoding::utf8_percent_encode(text, KEPT).into()
 }

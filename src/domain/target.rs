@@ -36,24 +36,18 @@ pub fn canonical_path(path: &str, slash_escapes: bool) -> Result<Cow<'_, str>, M
     Ok(Cow::Owned(resolved))
 }
 
-/// The common case: nothing to resolve and nothing to refuse.
-fn is_plain(path: &[u8]) -> bool {
+/// Whether a path is canonical as it is: the common case, nothing to resolve and nothing to refuse.
+pub fn is_plain(path: &[u8]) -> bool {
     let mut previous = 0;
-    if path.first() != Some(&b'/') {
-        return false;
-    }
-    for &byte in path {
-        let plain = match byte {
-            b'/' | b'.' => previous != b'/',
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => true,
-            _ => false,
-        };
-        if !plain {
-            return false;
-        }
-        previous = byte;
-    }
-    true
+    path.first() == Some(&b'/')
+        && path.iter().all(|&byte| {
+            let follows_slash = std::mem::replace(&mut previous, byte) == b'/';
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => true,
+                b'/' | b'.' => !follows_slash,
+                _ => false,
+            }
+        })
 }
 
 fn resolve_escapes(path: &str, slash_escapes: bool) -> Result<String, Malformed> {

@@ -5,9 +5,9 @@
 
 use std::collections::HashSet;
 
-use http::header::{self, HeaderName};
 use http::{HeaderValue, Method, Version};
 
+use super::fields::{Name, visible};
 use super::head::RequestHead;
 use super::reason::Reason;
 use crate::config::HttpConfig;
@@ -15,15 +15,24 @@ use crate::config::gateway::LimitsConfig;
 use crate::http::host::{HostRules, host_name};
 
 /// Fields that must not come twice: what we decide on.
-const SINGLE: [HeaderName; 8] = [
-    header::AUTHORIZATION,
-    header::CONTENT_LENGTH,
-    header::CONTENT_TYPE,
-    header::CONTENT_ENCODING,
-    header::ORIGIN,
-    header::EXPECT,
-    header::UPGRADE,
-    HeaderName::from_static("x-authorization"),
+const SINGLE: [Name; 8] = [
+    Name::Authorization,
+    Name::ContentLength,
+    Name::ContentType,
+    Name::ContentEncoding,
+    Name::Origin,
+    Name::Expect,
+    Name::Upgrade,
+    Name::XAuthorization,
+];
+
+/// The same of the protocol: two readers may pick two of them, whatever the body says.
+const SINGLE_MCP: [Name; 5] = [
+    Name::McpProtocolVersion,
+    Name::McpMethod,
+    Name::McpName,
+    Name::McpSessionId,
+    Name::Mcp,
 ];
 
 /// Whom we answer, by `Host` and by `Origin`.
@@ -91,8 +100,15 @@ impl RequestRules {
         sni: Option<&str>,
         known: Option<&HeaderValue>,
     ) -> Result<HeaderValue, Reason> {
-        let host = host_of(head)?;
         // A client calls the same host all along; what was found out of it holds for its connection.
+        if let Some(known) = known
+            && head.authority().is_none()
+            && !head.fields().repeats(Name::Host)
+            && head.field(Name::Host) == Some(known.as_bytes())
+        {
+            return Ok(known.clone());
+        }
+        let host = host_of(head)?;
         if let Some(known) = known.filter(|known| *known == host) {
             return Ok(known.clone());
         }
@@ -116,12 +132,10 @@ impl RequestRules {
         if head.raw_path().len() + query > self.target_bytes {
             return Err(Reason::TargetTooLong);
         }
-        let headers = head.headers();
-        let bytes: usize = headers
-            .iter()
-            .map(|(name, value)| name.as_str().len() + value.len() + 4)
-            .sum();
-        if headers.len() > self.header_fields || bytes > self.header_bytes {
+        let fields = head.fields();
+        // With a colon, a blank and a line's end each.
+        let bytes = fields.bytes() + 4 * fields.len();
+        if fields.len() > self.header_fields || bytes > self.header_bytes {
             return Err(Reason::HeadTooLarge);
         }
         Ok(())
@@ -132,12 +146,11 @@ impl RequestRules {
         head: &RequestHead,
         host: &HeaderValue,
     ) -> Result<Option<HeaderValue>, Reason> {
-        let Some(value) = head.header(header::ORIGIN) else {
+        let Some(value) = head.field(Name::Origin) else {
             return Ok(None);
         };
-        let origin = value
-            .to_str()
-            .map_err(|_| Reason::OriginRefused)?
+        let origin = visible(value)
+            .ok_or(Reason::OriginRefused)?
             .to_ascii_lowercase();
         // A page at some address is not ours for being at an address: only loopback ones are.
         let own_host = origin
@@ -149,7 +162,8 @@ impl RequestRules {
                     || host_name(authority).is_some_and(is_loopback)
             });
         if own_host || self.origins.contains(&origin) {
-            Ok(Some(value.clone()))
+            let value = HeaderValue::from_bytes(value);
+            value.map(Some).map_err(|_| Reason::OriginRefused)
         } else {
             Err(Reason::OriginRefused)
         }
@@ -170,38 +184,25 @@ fn check_method(head: &RequestHead) -> Result<(), Reason> {
 }
 
 fn check_fields(head: &RequestHead) -> Result<(), Reason> {
-    let repeats = head.headers().repeats();
-    for (name, _) in head.headers().iter() {
-        // A name with '_' becomes one with '-' in CGI-like servers, a second spelling of ours.
-        if name.as_str().as_bytes().contains(&b'_') {
-            return Err(Reason::BadHeader);
-        }
-        // Two readers may pick two of them, whatever the body says.
-        if repeats && name.as_str().starts_with("mcp-") && head.has_duplicate(name) {
-            return Err(Reason::HeaderMismatch);
-        }
+    let fields = head.fields();
+    if fields.has(Name::Underscored) {
+        return Err(Reason::BadHeader);
     }
-    if repeats && let Some(name) = SINGLE.iter().find(|name| head.has_duplicate(*name)) {
-        // Those that mirror the body have a case of their own in the specification.
-        let mirrors = matches!(
-            name.as_str(),
-            "mcp-protocol-version" | "mcp-method" | "mcp-name"
-        );
-        return Err(if mirrors {
-            Reason::HeaderMismatch
-        } else {
-            Reason::BadHeader
-        });
+    if SINGLE_MCP.iter().any(|name| fields.repeats(*name)) {
+        return Err(Reason::HeaderMismatch);
     }
-    if let Some(expect) = head.header(header::EXPECT)
-        && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
+    if SINGLE.iter().any(|name| fields.repeats(*name)) {
+        return Err(Reason::BadHeader);
+    }
+    if let Some(expect) = fields.get(Name::Expect)
+        && !expect.eq_ignore_ascii_case(b"100-continue")
     {
         return Err(Reason::ExpectationFailed);
     }
-    let mut encodings = head.header_all(header::TRANSFER_ENCODING);
-    if let Some(encoding) = encodings.next() {
-        let chunked = encoding.as_bytes().eq_ignore_ascii_case(b"chunked");
-        if !chunked || encodings.next().is_some() || head.version() != Version::HTTP_11 {
+    if let Some(coding) = fields.get(Name::TransferEncoding) {
+        let chunked = coding.eq_ignore_ascii_case(b"chunked");
+        let repeats = fields.repeats(Name::TransferEncoding);
+        if !chunked || repeats || head.version() != Version::HTTP_11 {
             return Err(Reason::BadRequest);
         }
     }
@@ -210,12 +211,10 @@ fn check_fields(head: &RequestHead) -> Result<(), Reason> {
 
 /// The one host that the request names (RFC 9112 §3.2, RFC 9113 §8.3.1).
 fn host_of(head: &RequestHead) -> Result<&str, Reason> {
-    let mut fields = head.header_all(header::HOST);
-    let field = fields
-        .next()
-        .map(|value| value.to_str().map_err(|_| Reason::BadHost))
-        .transpose()?;
-    if fields.next().is_some() {
+    let field = head.field(Name::Host);
+    let field = field.map(|value| visible(value).ok_or(Reason::BadHost));
+    let field = field.transpose()?;
+    if head.fields().repeats(Name::Host) {
         return Err(Reason::BadHost);
     }
     match (head.authority(), field) {

@@ -83,6 +83,14 @@ pub enum ClientBody {
 }
 
 impl ClientBody {
+    /// All of it, where it is there already.
+    pub fn take_whole(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Http1(body) => body.take_whole(),
+            Self::Hyper(_) => None,
+        }
+    }
+
     /// Where the client's bytes go behind a 101; only a request that asks for one has it.
     pub const fn take_upgrade(&mut self) -> Option<http1::OnUpgrade> {
         match self {

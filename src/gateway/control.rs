@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, StatusCode};
 use tokio::time::timeout;
 
 use super::body::{ClientBody, ResponseBody};
-use super::head::RequestHead;
+use super::fields::Name;
+use super::head::Reply;
 use super::pipeline::{self, Context, Exchange, Passing};
 use super::prepare;
 use super::reason::Reason;
@@ -41,7 +42,11 @@ const FIRST_SEGMENTS: &[&str] = &[
 ];
 
 fn first_segment(path: &str) -> &str {
-    path.split('/').nth(1).unwrap_or_default()
+    let Some(behind) = path.strip_prefix('/') else {
+        return path.split('/').nth(1).unwrap_or_default();
+    };
+    let end = memchr::memchr(b'/', behind.as_bytes()).unwrap_or(behind.len());
+    behind.get(..end).unwrap_or_default()
 }
 
 /// Whether the registry answers this canonical path.
@@ -73,7 +78,7 @@ pub fn is_health(path: &str) -> bool {
 }
 
 /// `/health`: this process answers. `/ready`: it can route.
-pub fn health(path: &str, gateway: &Gateway) -> Response<ResponseBody> {
+pub fn health(path: &str, gateway: &Gateway) -> Reply<ResponseBody> {
     match path {
         "/ready" => match gateway.unready() {
             None => reply::text(StatusCode::OK, "OK"),
@@ -85,24 +90,23 @@ pub fn health(path: &str, gateway: &Gateway) -> Response<ResponseBody> {
 
 /// Passes a request on to the registry.
 pub async fn forward(
-    context: Context,
-    mut exchange: Box<Exchange>,
+    context: Arc<Context>,
+    exchange: Box<Exchange>,
     body: ClientBody,
-) -> Response<ResponseBody> {
+) -> Reply<ResponseBody> {
     if let Some(redirect) = to_https(&context, &exchange) {
         return pipeline::own_page(redirect, exchange.record);
     }
     let gateway = Arc::clone(&context.gateway);
     let target = exchange.head.query().map_or_else(
-        || exchange.path.clone(),
-        |query| format!("{}?{query}", exchange.path),
+        || exchange.path().to_owned(),
+        |query| format!("{}?{query}", exchange.path()),
     );
     let forwarded = pipeline::forwarded(&context, &exchange);
     let websocket = exchange.websocket;
     let is_h1 = !exchange.head.is_h2();
-    let head = std::mem::replace(&mut exchange.head, RequestHead::empty());
-    let (method, headers) = prepare::for_registry(
-        head,
+    let headers = prepare::for_registry(
+        &exchange.head,
         &exchange.admitted.host,
         &forwarded,
         exchange.record.id.header(),
@@ -110,7 +114,7 @@ pub async fn forward(
         websocket && is_h1,
     );
     let mut request = Request::new(pipeline::stream_body(body, &context));
-    *request.method_mut() = method;
+    *request.method_mut() = exchange.head.method().clone();
     *request.headers_mut() = headers;
     let Ok(uri) = http::Uri::try_from(target) else {
         return pipeline::refuse(Reason::BadTarget, &exchange.reply, exchange.record);
@@ -143,19 +147,11 @@ pub async fn forward(
     }
 }
 
-fn unavailable(
-    gateway: &Gateway,
-    reason: Reason,
-    exchange: Box<Exchange>,
-) -> Response<ResponseBody> {
+fn unavailable(gateway: &Gateway, reason: Reason, exchange: Box<Exchange>) -> Reply<ResponseBody> {
     tracing::debug!(reason = reason.label(), "the registry did not answer");
     if gateway.table().is_none() {
-        let mut page = reply::text(
-            StatusCode::SERVICE_UNAVAILABLE,
-            Reason::Initializing.message(),
-        );
-        page.headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        let message = Reason::Initializing.message();
+        let page = reply::text(StatusCode::SERVICE_UNAVAILABLE, message).with("retry-after", "2");
         return pipeline::own_page(page, exchange.record);
     }
     let reason = match reason {
@@ -166,18 +162,18 @@ fn unavailable(
 }
 
 /// Pages move to HTTPS where there is one; programs get what they asked for.
-fn to_https(context: &Context, exchange: &Exchange) -> Option<Response<ResponseBody>> {
+fn to_https(context: &Context, exchange: &Exchange) -> Option<Reply<ResponseBody>> {
     let port = context
         .gateway
         .https_port
         .filter(|_| !is_secure(context, &context.connection, exchange))?;
     let is_page = matches!(
-        first_segment(&exchange.path),
+        first_segment(exchange.path()),
         "" | "ui" | "login" | "logout"
     ) && matches!(*exchange.head.method(), Method::GET | Method::HEAD)
         && exchange
             .head
-            .header_str(header::ACCEPT)
+            .field_str(Name::Accept)
             .is_some_and(|accept| accept.contains("text/html"));
     if !is_page {
         return None;
@@ -197,26 +193,18 @@ fn to_https(context: &Context, exchange: &Exchange) -> Option<Response<ResponseB
     } else {
         format!(":{port}")
     };
-    let location = format!("https://{name}{port}{}{query}", exchange.path);
-    let mut response = Response::new(ResponseBody::Empty);
-    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-    response
-        .headers_mut()
-        .insert(header::LOCATION, HeaderValue::try_from(location).ok()?);
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Some(response)
+    let location = format!("https://{name}{port}{}{query}", exchange.path());
+    let redirect = Reply::new(StatusCode::PERMANENT_REDIRECT, ResponseBody::Empty)
+        .with("location", location)
+        .with("cache-control", "no-store");
+    Some(redirect)
 }
 
 /// Whether the client called over TLS, as far as somebody trustworthy tells.
 pub fn is_secure(context: &Context, connection: &Connection, exchange: &Exchange) -> bool {
     connection.is_secure()
         || (context.gateway.trusts(connection.peer())
-            && exchange
-                .head
-                .header_str(prepare::FORWARDED_PROTO)
-                .is_some_and(|proto| proto == "https"))
+            && exchange.head.field(Name::XForwardedProto) == Some(b"https"))
 }
 
 #[cfg(test)]

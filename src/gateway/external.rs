@@ -13,6 +13,7 @@
 mod ask;
 mod verdicts;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,7 +21,6 @@ use std::time::Duration;
 use http::HeaderValue;
 use http::uri::PathAndQuery;
 use metrics::{Counter, counter};
-use tokio::time::timeout;
 
 pub use self::ask::{Question, as_field};
 pub use self::verdicts::Verdict;
@@ -29,6 +29,7 @@ use super::origin::{Origin, Origins};
 use super::reason::Reason;
 use super::session::random_key;
 use super::upstream::Pool;
+use super::waits::{TooLong, Waits};
 use crate::catalog::snapshot::{Access, Snapshot};
 use crate::domain::endpoint::UpstreamUrl;
 use crate::domain::secret::Secret;
@@ -131,12 +132,15 @@ impl External {
     pub async fn judge(
         &self,
         pool: &Arc<Pool>,
+        waits: &Arc<Waits>,
         question: &Question<'_>,
     ) -> Result<Verdict, Reason> {
-        let asking = self
-            .verdicts
-            .of(question.key(), || self.asked(pool, question));
-        let verdict = timeout(self.limit, asking).await.unwrap_or_else(|_| {
+        let asking = pin!(
+            self.verdicts
+                .of(|| question.key(), || self.asked(pool, question))
+        );
+        let limited = waits.limit(self.limit, asking);
+        let verdict = limited.await.unwrap_or_else(|TooLong| {
             self.note(Some("it did not answer in time"));
             Err(Reason::AuthUnavailable)
         });

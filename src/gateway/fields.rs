@@ -1,113 +1,404 @@
-//! The fields of a request, in the order they came.
+//! The fields of a request or an answer, in the order they came.
+//!
+//! Promises: a field is found whatever the case of its name; what is written elsewhere is byte for byte
+//! what came. Whoever reads fields has checked their syntax: here nothing is refused.
 //!
 //! # Why
-//! A call has about ten fields and each is looked for a few times. Comparing ten names costs less
-//! than hashing one; a hash map pays off far above what the limits allow by default.
+//! A map of names and values copies, hashes and counts references for each field, which costs more
+//! than all that is decided on them. Here they stay where they came, in one piece of memory: a field is
+//! two places in it and a [`Name`], which is found out once and says what phases want to know.
 
-use std::borrow::Borrow;
+mod name;
 
+use std::ops::Range;
+
+use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{HeaderMap, HeaderName};
 
+pub use self::name::Name;
+
 /// Names and values; a name may come more than once.
 #[derive(Clone, Debug, Default)]
-pub struct FieldList(Vec<(HeaderName, HeaderValue)>);
+pub struct FieldList {
+    /// Names and values lie in it,
+    came: Bytes,
+    /// or, as if it came behind, in what was added.
+    added: Vec<u8>,
+    list: Vec<Field>,
+    present: Names,
+    repeated: Names,
+}
 
-impl FieldList {
-    /// An empty list that takes `count` fields without growing.
-    pub fn with_capacity(count: usize) -> Self {
-        Self(Vec::with_capacity(count))
+/// One field of a list.
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    name: Name,
+    spelling: Span,
+    value: Span,
+    /// It came as `name: value` and a line's end.
+    is_line: bool,
+}
+
+/// A place in the text of a list.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    length: u32,
+}
+
+/// A set of names.
+#[derive(Clone, Copy, Debug, Default)]
+struct Names(u64);
+
+impl Names {
+    const fn has(self, name: Name) -> bool {
+        self.0 & (1 << name as u8) != 0
     }
 
-    /// Adds a field behind the others.
-    pub fn push(&mut self, name: HeaderName, value: HeaderValue) {
-        self.0.push((name, value));
+    /// Adds a name; false where it was there.
+    const fn add(&mut self, name: Name) -> bool {
+        let before = self.0;
+        self.0 |= 1 << name as u8;
+        before != self.0
+    }
+}
+
+impl FieldList {
+    /// An empty list of fields that lie in `came`, room for `count` of them.
+    pub fn of(came: Bytes, count: usize) -> Self {
+        Self {
+            came,
+            list: Vec::with_capacity(count),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a field that lies in the text of this list, `name` being what its spelling says. One that
+    /// lies elsewhere is copied.
+    pub fn note(&mut self, name: Name, spelling: &[u8], value: &[u8]) {
+        match (self.within(spelling), self.within(value)) {
+            (Some(at), Some(value)) => {
+                let is_line = self.is_line(at, value);
+                self.add(name, at, value, is_line);
+            }
+            _ => self.push(spelling, value),
+        }
+    }
+
+    /// Whether the text reads `name: value` and a line's end there.
+    fn is_line(&self, spelling: Span, value: Span) -> bool {
+        let colon = spelling.end();
+        colon.wrapping_add(2) == value.start as usize
+            && self
+                .came
+                .get(colon..)
+                .is_some_and(|rest| rest.starts_with(b": "))
+            && self
+                .came
+                .get(value.end()..)
+                .is_some_and(|rest| rest.starts_with(b"\r\n"))
+    }
+
+    /// Whether a part of the text is nothing but these fields, each `name: value` and a line's end.
+    pub fn are_lines(&self, part: Range<usize>) -> bool {
+        let mut at = part.start;
+        self.list.iter().all(|field| {
+            let starts = field.is_line && field.spelling.start as usize == at;
+            at = field.value.end().wrapping_add(2);
+            starts
+        }) && at == part.end
+    }
+
+    /// Where a part of the text lies.
+    fn within(&self, part: &[u8]) -> Option<Span> {
+        let start = part
+            .as_ptr()
+            .addr()
+            .checked_sub(self.came.as_ptr().addr())?;
+        let ends = start.checked_add(part.len())?;
+        (ends <= self.came.len()).then_some(Span::new(start, part.len()))?
+    }
+
+    /// Adds a field behind the others; one with control characters in it is none, and left out.
+    pub fn push(&mut self, spelling: &[u8], value: &[u8]) {
+        if !is_value(value) {
+            return;
+        }
+        let at = self.append(spelling);
+        let value = self.append(value);
+        self.add(Name::of(spelling), at, value, false);
+    }
+
+    fn append(&mut self, text: &[u8]) -> Span {
+        let start = self.came.len() + self.added.len();
+        self.added.extend_from_slice(text);
+        // No list is as long as four gigabytes: heads have their limits.
+        Span::new(start, text.len()).unwrap_or(Span {
+            start: 0,
+            length: 0,
+        })
+    }
+
+    fn add(&mut self, name: Name, spelling: Span, value: Span, is_line: bool) {
+        if !self.present.add(name) && (name.is_one() || self.has_spelling(name, spelling)) {
+            self.repeated.add(name);
+        }
+        self.list.push(Field {
+            name,
+            spelling,
+            value,
+            is_line,
+        });
+    }
+
+    /// Whether a name of a family is there in this spelling.
+    fn has_spelling(&self, name: Name, spelling: Span) -> bool {
+        let spelling = self.text(spelling);
+        let mut family = self.list.iter().filter(|field| field.name == name);
+        family.any(|field| self.text(field.spelling).eq_ignore_ascii_case(spelling))
+    }
+
+    fn text(&self, span: Span) -> &[u8] {
+        let (start, length) = (span.start as usize, span.length as usize);
+        let (text, start) = match start.checked_sub(self.came.len()) {
+            None => (&*self.came, start),
+            Some(start) => (&*self.added, start),
+        };
+        text.get(start..start + length).unwrap_or_default()
+    }
+
+    /// Writes the fields that are wanted as lines of an HTTP/1.1 head. Lines that came one behind the other
+    /// in this form are copied in one piece.
+    pub fn write(&self, to: &mut Vec<u8>, mut wanted: impl FnMut(Name, &[u8]) -> bool) {
+        let mut run = 0..0;
+        for field in &self.list {
+            if !wanted(field.name, self.text(field.spelling)) {
+                continue;
+            }
+            let line = field.line();
+            if let Some(line) = &line
+                && line.start == run.end
+            {
+                run.end = line.end;
+                continue;
+            }
+            to.extend_from_slice(self.came.get(run).unwrap_or_default());
+            run = line.unwrap_or_else(|| {
+                let (name, value) = (self.text(field.spelling), self.text(field.value));
+                put_line(to, name, value);
+                0..0
+            });
+        }
+        to.extend_from_slice(self.came.get(run).unwrap_or_default());
     }
 
     /// How many fields there are.
     pub const fn len(&self) -> usize {
-        self.0.len()
+        self.list.len()
     }
 
     /// Whether there is none.
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
-    /// All fields.
-    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.0.iter().map(|(name, value)| (name, value))
+    /// All fields: what each is, how its name is spelt, its value.
+    pub fn iter(&self) -> impl Iterator<Item = (Name, &[u8], &[u8])> {
+        self.list.iter().map(|field| {
+            (
+                field.name,
+                self.text(field.spelling),
+                self.text(field.value),
+            )
+        })
+    }
+
+    /// Bytes of all names and values.
+    pub fn bytes(&self) -> usize {
+        let both = |field: &Field| field.spelling.length as usize + field.value.length as usize;
+        self.list.iter().map(both).sum()
+    }
+
+    /// Whether a field of this name is there.
+    pub const fn has(&self, name: Name) -> bool {
+        self.present.has(name)
+    }
+
+    /// Whether a name comes more than once; of a family, whether one of its names does.
+    pub const fn repeats(&self, name: Name) -> bool {
+        self.repeated.has(name)
     }
 
     /// The values of a name.
-    pub fn all<'f>(
-        &'f self,
-        name: impl Borrow<HeaderName> + 'f,
-    ) -> impl Iterator<Item = &'f HeaderValue> + 'f {
-        self.0
-            .iter()
-            .filter(move |(other, _)| other == name.borrow())
-            .map(|(_, value)| value)
+    pub fn all(&self, name: Name) -> impl Iterator<Item = &[u8]> {
+        let list = if self.has(name) { &*self.list } else { &[] };
+        list.iter()
+            .filter(move |field| field.name == name)
+            .map(|field| self.text(field.value))
     }
 
     /// The first value of a name.
-    pub fn get(&self, name: impl Borrow<HeaderName>) -> Option<&HeaderValue> {
-        let name = name.borrow();
-        self.0
-            .iter()
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| value)
+    pub fn get(&self, name: Name) -> Option<&[u8]> {
+        self.all(name).next()
     }
 
-    /// Whether some name comes more than once.
-    pub fn repeats(&self) -> bool {
-        let mut rest = &*self.0;
-        while let Some(((name, _), behind)) = rest.split_first() {
-            if behind.iter().any(|(other, _)| other == name) {
-                return true;
-            }
-            rest = behind;
+    /// The first value of a name, when it is visible ASCII with blanks and tabs in it.
+    pub fn get_str(&self, name: Name) -> Option<&str> {
+        self.get(name).and_then(visible)
+    }
+
+    /// The values of all fields that are spelt so, in whatever case.
+    pub fn spelt<'f>(&'f self, spelling: &'f str) -> impl Iterator<Item = &'f [u8]> {
+        self.iter()
+            .filter(move |(_, other, _)| other.eq_ignore_ascii_case(spelling.as_bytes()))
+            .map(|(_, _, value)| value)
+    }
+
+    /// Removes what `Connection` names beside itself: fields of this hop (RFC 9110 §7.6.1).
+    pub fn remove_named_by_connection(&mut self) {
+        let named: Vec<Vec<u8>> = connection_tokens(self)
+            .filter(|token| Name::of(token) != Name::ContentLength)
+            .map(<[u8]>::to_vec)
+            .collect();
+        if !named.is_empty() {
+            self.keep(|_, spelling| !named.iter().any(|one| one.eq_ignore_ascii_case(spelling)));
         }
-        false
     }
 
     /// Removes all fields of a name.
-    pub fn remove(&mut self, name: impl Borrow<HeaderName>) {
-        self.0.retain(|(other, _)| other != name.borrow());
+    pub fn remove(&mut self, name: Name) {
+        if self.has(name) {
+            self.keep(|other, _| other != name);
+        }
     }
 
-    /// Keeps the fields of which the name is wanted.
-    pub fn keep(&mut self, mut wanted: impl FnMut(&HeaderName) -> bool) {
-        self.0.retain(|(name, _)| wanted(name));
+    /// Keeps the fields that are wanted, judged by what they are and how they are spelt.
+    pub fn keep(&mut self, mut wanted: impl FnMut(Name, &[u8]) -> bool) {
+        let list = std::mem::take(&mut self.list);
+        (self.present, self.repeated) = Default::default();
+        for field in list {
+            if wanted(field.name, self.text(field.spelling)) {
+                self.add(field.name, field.spelling, field.value, field.is_line);
+            }
+        }
     }
 
-    /// Sets a field, replacing all of its name.
-    pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
-        self.remove(&name);
-        self.push(name, value);
+    /// Sets a field, replacing all that are spelt so.
+    pub fn set(&mut self, spelling: &str, value: &[u8]) {
+        let (name, spelling) = (Name::of(spelling.as_bytes()), spelling.as_bytes());
+        if name.is_one() && self.has(name) && !self.repeats(name) && is_value(value) {
+            let value = self.append(value);
+            if let Some(field) = self.list.iter_mut().find(|field| field.name == name) {
+                field.value = value;
+                field.is_line = false;
+            }
+            return;
+        }
+        if name.is_one() {
+            self.remove(name);
+        } else if self.has(name) {
+            self.keep(|_, other| !other.eq_ignore_ascii_case(spelling));
+        }
+        self.push(spelling, value);
     }
 }
 
-impl From<HeaderMap> for FieldList {
-    fn from(map: HeaderMap) -> Self {
-        let mut fields = Self::with_capacity(map.len());
-        let mut last = None;
-        // A map names the first of several values of a name only.
-        for (name, value) in map {
-            if let Some(name) = name.or_else(|| last.clone()) {
-                last = Some(name.clone());
-                fields.push(name, value);
-            }
+impl Field {
+    /// Where it stands as a line of its own.
+    fn line(&self) -> Option<Range<usize>> {
+        let lies = || self.spelling.start as usize..self.value.end().wrapping_add(2);
+        self.is_line.then(lies)
+    }
+}
+
+impl Span {
+    const fn end(self) -> usize {
+        (self.start as usize).wrapping_add(self.length as usize)
+    }
+
+    fn new(start: usize, length: usize) -> Option<Self> {
+        Some(Self {
+            start: u32::try_from(start).ok()?,
+            length: u32::try_from(length).ok()?,
+        })
+    }
+}
+
+/// Writes one line of an HTTP/1.1 head.
+#[inline]
+pub fn put_line(to: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    to.extend_from_slice(name);
+    to.extend_from_slice(b": ");
+    to.extend_from_slice(value);
+    to.extend_from_slice(b"\r\n");
+}
+
+/// What `Connection` says beside that the connection goes on: names of fields of this hop, mostly.
+pub fn connection_tokens(fields: &FieldList) -> impl Iterator<Item = &[u8]> {
+    let values = fields.all(Name::Connection);
+    values
+        .flat_map(|value| value.split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|token| !token.is_empty() && !token.eq_ignore_ascii_case(b"keep-alive"))
+}
+
+/// Whether a text can be a field's value.
+fn is_value(text: &[u8]) -> bool {
+    let odd = text.iter().fold(false, |odd, byte| {
+        odd | ((*byte < b' ') & (*byte != b'\t')) | (*byte == 0x7f)
+    });
+    !odd
+}
+
+/// Text of visible ASCII, blanks and tabs.
+pub fn visible(value: &[u8]) -> Option<&str> {
+    // Without a way out in the middle the compiler looks at many bytes at once.
+    let odd = value.iter().fold(false, |odd, byte| {
+        odd | !(matches!(byte, b' '..=b'~') | (*byte == b'\t'))
+    });
+    if odd {
+        return None;
+    }
+    std::str::from_utf8(value).ok()
+}
+
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for FieldList {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(written: I) -> Self {
+        let mut fields = Self::default();
+        for (name, value) in written {
+            fields.push(name.as_ref(), value.as_ref());
         }
         fields
     }
 }
 
-impl From<FieldList> for HeaderMap {
-    fn from(fields: FieldList) -> Self {
+impl From<&HeaderMap> for FieldList {
+    fn from(map: &HeaderMap) -> Self {
+        let mut fields = Self::of(Bytes::new(), map.len());
+        let bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+        fields.added.reserve(map.iter().map(bytes).sum());
+        for (name, value) in map {
+            fields.push(name.as_str().as_bytes(), value.as_bytes());
+        }
+        fields
+    }
+}
+
+impl From<&FieldList> for HeaderMap {
+    /// What is no field of a map is left out; no reader lets such a field pass.
+    fn from(fields: &FieldList) -> Self {
         let mut map = Self::with_capacity(fields.len());
-        for (name, value) in fields.0 {
-            map.append(name, value);
+        for (name, spelling, value) in fields.iter() {
+            let value = if fields.within(value).is_some() {
+                HeaderValue::from_maybe_shared(fields.came.slice_ref(value))
+            } else {
+                HeaderValue::from_bytes(value)
+            };
+            if let (Ok(spelling), Ok(mut value)) = (HeaderName::from_bytes(spelling), value) {
+                value.set_sensitive(name.is_secret());
+                map.append(spelling, value);
+            }
         }
         map
     }
@@ -115,43 +406,120 @@ impl From<FieldList> for HeaderMap {
 
 #[cfg(test)]
 mod tests {
-    use http::header;
-
     use super::*;
 
-    fn fields(written: &[(&'static str, &'static str)]) -> FieldList {
-        let mut fields = FieldList::default();
-        for (name, value) in written {
-            fields.push(
-                HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            );
-        }
-        fields
+    fn fields(written: &[(&str, &str)]) -> FieldList {
+        written.iter().copied().collect()
+    }
+
+    fn vias(fields: &FieldList) -> Vec<&str> {
+        fields.all(Name::Via).filter_map(visible).collect()
     }
 
     #[test]
     fn finds_all_values_of_a_name_in_order() {
-        let mut fields = fields(&[("via", "a"), ("host", "h"), ("via", "b")]);
-        assert_eq!(fields.all(header::VIA).collect::<Vec<_>>(), ["a", "b"]);
-        assert_eq!(fields.get(&header::VIA).unwrap(), "a");
-        assert!(fields.repeats());
-        fields.set(header::VIA, HeaderValue::from_static("c"));
-        assert_eq!(fields.all(header::VIA).collect::<Vec<_>>(), ["c"]);
-        assert!(!fields.repeats());
-        fields.remove(header::VIA);
-        assert_eq!((fields.len(), fields.get(header::VIA)), (1, None));
+        let mut fields = fields(&[("via", "a"), ("Host", "h"), ("VIA", "b")]);
+        assert_eq!(vias(&fields), ["a", "b"]);
+        assert_eq!(fields.get_str(Name::Via), Some("a"));
+        assert!(fields.repeats(Name::Via) && !fields.repeats(Name::Host));
+        fields.set("Via", b"c");
+        assert_eq!(vias(&fields), ["c"]);
+        assert!(!fields.repeats(Name::Via));
+        fields.remove(Name::Via);
+        assert_eq!((fields.len(), fields.get(Name::Via)), (1, None));
+        assert!(!fields.has(Name::Via));
+    }
+
+    #[test]
+    fn a_family_repeats_where_one_of_its_names_does() {
+        let mut fields = fields(&[("mcp-param-a", "1"), ("mcp-param-b", "2")]);
+        assert!(fields.has(Name::Mcp) && !fields.repeats(Name::Mcp));
+        fields.push(b"Mcp-Param-A", b"1");
+        assert!(fields.repeats(Name::Mcp));
+    }
+
+    #[test]
+    fn what_came_stays_where_it_is() {
+        let came = Bytes::from_static(b"Host: h\r\nX-A: 1\r\n");
+        let mut fields = FieldList::of(came.clone(), 3);
+        fields.note(Name::Host, &came[0..4], &came[6..7]);
+        fields.note(Name::Other, &came[9..12], &came[14..15]);
+        fields.note(Name::Other, b"elsewhere", b"too");
+        let all: Vec<_> = fields
+            .iter()
+            .map(|(_, name, value)| (name, value))
+            .collect();
+        let expected: [(&[u8], &[u8]); 3] =
+            [(b"Host", b"h"), (b"X-A", b"1"), (b"elsewhere", b"too")];
+        assert_eq!(all, expected);
+        assert_eq!(fields.added, b"elsewheretoo");
+        assert_eq!(fields.bytes(), 21);
+    }
+
+    #[test]
+    fn lines_are_written_as_they_came_or_anew() {
+        let came =
+            Bytes::from_static(b"Host: h\r\nX-A: 1\r\nX-B:2\r\nX-C: 3 \r\nX-D: 4\r\nX-E: 5\r\n");
+        let at = |text: &[u8]| {
+            let start = came
+                .windows(text.len())
+                .position(|part| part == text)
+                .unwrap();
+            came.slice(start..start + text.len())
+        };
+        let mut fields = FieldList::of(came.clone(), 7);
+        for (name, value) in [
+            ("Host", "h"),
+            ("X-A", "1"),
+            ("X-B", "2"),
+            ("X-C", "3"),
+            ("X-D", "4"),
+            ("X-E", "5"),
+        ] {
+            let spelling = at(name.as_bytes());
+            let value = at(value.as_bytes());
+            fields.note(Name::of(&spelling), &spelling, &value);
+        }
+        fields.push(b"x-f", b"6");
+        let written = |unwanted: &[u8]| {
+            let mut text = Vec::new();
+            fields.write(&mut text, |_, spelling| spelling != unwanted);
+            String::from_utf8(text).unwrap()
+        };
+        let (behind, rest) = (
+            "X-B: 2\r\nX-C: 3\r\nX-D: 4\r\nX-E: 5\r\nx-f: 6\r\n",
+            "X-A: 1\r\n",
+        );
+        assert_eq!(written(b""), format!("Host: h\r\n{rest}{behind}"));
+        assert_eq!(written(b"Host"), format!("{rest}{behind}"));
+        assert_eq!(written(b"X-A"), format!("Host: h\r\n{behind}"));
+        let without = behind.replace("X-D: 4\r\n", "");
+        assert_eq!(written(b"X-D"), format!("Host: h\r\n{rest}{without}"));
+    }
+
+    #[test]
+    fn only_visible_text_is_text() {
+        let fields = fields(&[("host", "h\u{e9}"), ("via", "a b\tc")]);
+        assert_eq!(fields.get_str(Name::Host), None);
+        assert_eq!(fields.get_str(Name::Via), Some("a b\tc"));
     }
 
     #[test]
     fn a_map_and_a_list_hold_the_same() {
-        let before = fields(&[("via", "a"), ("host", "h"), ("via", "b"), ("x-a", "1")]);
-        let map = HeaderMap::from(before);
+        let before = fields(&[
+            ("via", "a"),
+            ("host", "h"),
+            ("via", "b"),
+            ("x-a", "1"),
+            ("cookie", "c"),
+        ]);
+        let map = HeaderMap::from(&before);
         let vias: Vec<_> = map.get_all("via").iter().collect();
         assert_eq!(vias, ["a", "b"]);
-        let after = FieldList::from(map);
-        assert_eq!(after.len(), 4);
-        assert_eq!(after.all(header::VIA).collect::<Vec<_>>(), ["a", "b"]);
-        assert_eq!(after.get(HeaderName::from_static("x-a")).unwrap(), "1");
+        assert!(map.get("cookie").unwrap().is_sensitive());
+        let after = FieldList::from(&map);
+        assert_eq!(after.len(), 5);
+        assert_eq!(after.all(Name::Via).collect::<Vec<_>>(), [b"a", b"b"]);
+        assert_eq!(after.get_str(Name::Host), Some("h"));
     }
 }

@@ -17,12 +17,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use http_body::Body as _;
 use tokio::time::Instant;
 
 pub use self::events::Events;
+use super::fields::{FieldList, Name};
 use super::message;
 use super::reason::Reason;
 use super::respond;
@@ -138,35 +138,23 @@ pub async fn answer(
     mut answer: Answer,
     patience: Patience,
 ) -> Result<(Answer, Option<Box<Events>>), Reason> {
-    let head = answer.response.headers();
-    let checked = check(answer.response.status(), head).inspect_err(|error| view.refused(error));
+    let checked = check(answer.status, &answer.fields).inspect_err(|error| view.refused(error));
     checked.map_err(|error| error.reason())?;
-    if respond::is_event_stream(head) {
-        answer.response.headers_mut().remove(header::CONTENT_LENGTH);
+    if respond::is_event_stream(&answer.fields) {
+        answer.fields.remove(Name::ContentLength);
         return Ok((answer, Some(Box::new(Events::new(view)))));
     }
-    if !answer.response.body().is_end_stream() {
+    if !answer.body.is_end_stream() {
         whole(&view, &mut answer, patience).await?;
     }
     Ok((answer, None))
 }
 
 /// Whether what comes can be read as it comes.
-fn check(status: StatusCode, head: &HeaderMap) -> Result<(), Error> {
-    let is_identity = |value: &HeaderValue| {
-        value
-            .as_bytes()
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"identity")
-    };
-    let is_plain = head
-        .get_all(header::CONTENT_ENCODING)
-        .iter()
-        .all(is_identity)
-        && head
-            .get_all(header::CONTENT_TYPE)
-            .iter()
-            .all(|kind| is_utf8(kind.as_bytes()));
+fn check(status: StatusCode, fields: &FieldList) -> Result<(), Error> {
+    let is_identity = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"identity");
+    let is_plain = fields.all(Name::ContentEncoding).all(is_identity)
+        && fields.all(Name::ContentType).all(is_utf8);
     if is_plain && status != StatusCode::PARTIAL_CONTENT {
         Ok(())
     } else {
@@ -195,7 +183,7 @@ fn is_utf8(kind: &[u8]) -> bool {
 
 async fn whole(view: &View, answer: &mut Answer, patience: Patience) -> Result<(), Reason> {
     let came = message::hold(
-        answer.response.body_mut(),
+        &mut answer.body,
         view.limit,
         patience.silence,
         patience.deadline,
@@ -213,36 +201,26 @@ async fn whole(view: &View, answer: &mut Answer, patience: Patience) -> Result<(
     let passed = view
         .restrict(&came)
         .inspect_err(|error| view.refused(error));
-    let head = answer.response.headers_mut();
+    let fields = &mut answer.fields;
     let body = match passed.map_err(|error| error.reason())? {
         Passed::AsItCame { lists } => {
             if lists {
-                head.insert(header::CACHE_CONTROL, PRIVATE);
+                fields.set("cache-control", PRIVATE);
             }
             came
         }
         Passed::Cut(text) => {
-            head.insert(header::CACHE_CONTROL, PRIVATE);
-            for name in OF_THE_BYTES {
-                head.remove(name);
-            }
-            head.insert(header::CONTENT_LENGTH, text.len().into());
+            fields.set("cache-control", PRIVATE);
+            fields.remove(Name::OfTheBytes);
+            fields.set("content-length", text.len().to_string().as_bytes());
             Bytes::from(text)
         }
     };
-    *answer.response.body_mut() = AnswerBody::Whole(Some(body));
+    answer.body = AnswerBody::Whole(Some(body));
     Ok(())
 }
 
-const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
-/// Fields that speak of the bytes that came.
-const OF_THE_BYTES: [HeaderName; 5] = [
-    header::ETAG,
-    HeaderName::from_static("content-digest"),
-    HeaderName::from_static("repr-digest"),
-    HeaderName::from_static("digest"),
-    HeaderName::from_static("content-md5"),
-];
+const PRIVATE: &[u8] = b"private, no-store";
 
 #[cfg(test)]
 mod tests;

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
-use http::{Method, Response, StatusCode};
+use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::body::ResponseBody;
 use super::control;
+use super::head::Reply;
 use super::pipeline::{Context, Exchange};
 use super::reason::Reason;
 use super::shared::Gateway;
@@ -79,9 +79,10 @@ pub fn own_base(context: &Context, exchange: &Exchange) -> Option<String> {
         .own_base(scheme(context, exchange), host(exchange))
 }
 
-/// What the client called, by this canonical path.
-pub fn called_url(context: &Context, exchange: &Exchange, path: &str) -> String {
+/// What the client called, by its canonical path.
+pub fn called_url(context: &Context, exchange: &Exchange) -> String {
     let (scheme, host) = (scheme(context, exchange), host(exchange));
+    let path = exchange.path();
     match exchange.head.query() {
         Some(query) => format!("{scheme}://{host}{path}?{query}"),
         None => format!("{scheme}://{host}{path}"),
@@ -106,17 +107,16 @@ pub fn is_metadata(path: &str) -> bool {
 ///
 /// # Errors
 /// Why there is no such document.
-pub fn metadata(context: &Context, exchange: &Exchange) -> Result<Response<ResponseBody>, Reason> {
+pub fn metadata(context: &Context, exchange: &Exchange) -> Result<Reply<ResponseBody>, Reason> {
     match *exchange.head.method() {
         Method::GET | Method::HEAD => {}
         Method::OPTIONS => return Ok(answer(StatusCode::NO_CONTENT, Bytes::new())),
         _ => return Err(Reason::MethodNotAllowed),
     }
     let table = context.gateway.table().ok_or(Reason::Initializing)?;
-    let path = exchange.path.strip_prefix(METADATA).unwrap_or_default();
+    let path = exchange.path().strip_prefix(METADATA).unwrap_or_default();
     let (route, below) = table.find(path).ok_or(Reason::NotFound)?;
-    let served = route.route.passthrough
-        || !matches!(Place::of(below, exchange.head.query()), Place::Below(_));
+    let served = route.route.passthrough || Place::of(below, exchange.head.query()) != Place::Below;
     let issuers = table.access().map(|access| &access.trust.issuers);
     let issuers = issuers.filter(|all| !all.is_empty() && served && !route.route.public);
     let names = issuers.ok_or(Reason::NotFound)?.iter();
@@ -139,7 +139,7 @@ pub fn metadata(context: &Context, exchange: &Exchange) -> Result<Response<Respo
 ///
 /// # Errors
 /// Why there is none.
-pub fn key_set(context: &Context, exchange: &Exchange) -> Result<Response<ResponseBody>, Reason> {
+pub fn key_set(context: &Context, exchange: &Exchange) -> Result<Reply<ResponseBody>, Reason> {
     if !matches!(*exchange.head.method(), Method::GET | Method::HEAD) {
         return Err(Reason::MethodNotAllowed);
     }
@@ -153,23 +153,22 @@ pub fn key_set(context: &Context, exchange: &Exchange) -> Result<Response<Respon
 }
 
 /// For pages of any origin, for minutes.
-fn answer(status: StatusCode, body: Bytes) -> Response<ResponseBody> {
-    let mut response = Response::new(if body.is_empty() {
+fn answer(status: StatusCode, body: Bytes) -> Reply<ResponseBody> {
+    let body = if body.is_empty() {
         ResponseBody::Empty
     } else {
         ResponseBody::full(body)
-    });
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
-    set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-    set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, OPTIONS");
-    set(header::ACCESS_CONTROL_ALLOW_HEADERS, "mcp-protocol-version");
-    if status == StatusCode::OK {
-        set(header::CONTENT_TYPE, "application/json");
-        set(header::CACHE_CONTROL, "public, max-age=300");
+    };
+    let reply = Reply::new(status, body)
+        .with("access-control-allow-origin", "*")
+        .with("access-control-allow-methods", "GET, OPTIONS")
+        .with("access-control-allow-headers", "mcp-protocol-version");
+    if status != StatusCode::OK {
+        return reply;
     }
-    response
+    reply
+        .with("content-type", "application/json")
+        .with("cache-control", "public, max-age=300")
 }
 
 /// Admission has seen that it is text.

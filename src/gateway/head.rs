@@ -1,50 +1,48 @@
-//! The head of a request as the phases see it.
+//! The heads of requests and answers as the phases see them.
 //!
 //! # Why
-//! The phases decide on this type, so that whoever reads requests feeds the same pipeline: hyper for
-//! HTTP/2, [`http1`](super::http1) for HTTP/1.1.
-
-use std::borrow::Borrow;
+//! The phases decide on these types, so that whoever reads requests and writes answers feeds the same
+//! pipeline: hyper for HTTP/2, [`http1`](super::http1) for HTTP/1.1.
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use http::uri::{Authority, Uri};
+use http::{HeaderMap, Method, Response, StatusCode, Version};
 
-use super::fields::FieldList;
+use super::fields::{FieldList, Name};
 
-/// Method, target and headers of one request.
+/// Method, target and fields of one request.
 #[derive(Debug)]
 pub struct RequestHead {
     method: Method,
     version: Version,
-    uri: Uri,
+    target: Target,
     fields: FieldList,
+}
+
+/// What a request is for.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A path and nothing else; its spelling is the canonical one.
+    Plain(String),
+    /// Anything that a URI may be.
+    Any(Uri),
 }
 
 impl RequestHead {
     /// What stood on the wire.
-    pub const fn new(method: Method, version: Version, uri: Uri, fields: FieldList) -> Self {
+    pub const fn new(method: Method, version: Version, target: Target, fields: FieldList) -> Self {
         Self {
             method,
             version,
-            uri,
+            target,
             fields,
         }
     }
 
     /// Takes over what hyper parsed; extensions are dropped.
     pub fn from_parts(parts: Parts) -> Self {
-        let fields = FieldList::from(parts.headers);
-        Self::new(parts.method, parts.version, parts.uri, fields)
-    }
-
-    /// What is left when a phase has taken the head for good.
-    pub fn empty() -> Self {
-        Self {
-            method: Method::GET,
-            version: Version::HTTP_11,
-            uri: Uri::default(),
-            fields: FieldList::default(),
-        }
+        let fields = FieldList::from(&parts.headers);
+        Self::new(parts.method, parts.version, Target::Any(parts.uri), fields)
     }
 
     /// The method.
@@ -62,66 +60,100 @@ impl RequestHead {
         self.version == Version::HTTP_2
     }
 
+    /// Whether the path is known to be canonical as it came.
+    pub const fn is_plain(&self) -> bool {
+        matches!(self.target, Target::Plain(_))
+    }
+
     /// The path as sent, not canonical yet.
     pub fn raw_path(&self) -> &str {
-        self.uri.path()
+        match &self.target {
+            Target::Plain(path) => path,
+            Target::Any(uri) => uri.path(),
+        }
     }
 
     /// The query as sent, without `?`.
     pub fn query(&self) -> Option<&str> {
-        self.uri.query()
+        match &self.target {
+            Target::Plain(_) => None,
+            Target::Any(uri) => uri.query(),
+        }
     }
 
     /// Host and port of the target itself: `:authority`, or an absolute-form target.
     pub fn authority(&self) -> Option<&str> {
-        self.uri.authority().map(http::uri::Authority::as_str)
+        match &self.target {
+            Target::Plain(_) => None,
+            Target::Any(uri) => uri.authority().map(Authority::as_str),
+        }
     }
 
     /// The first field of a name.
-    pub fn header(&self, name: impl Borrow<HeaderName>) -> Option<&HeaderValue> {
+    pub fn field(&self, name: Name) -> Option<&[u8]> {
         self.fields.get(name)
     }
 
     /// The first field of a name, when it is visible ASCII.
-    pub fn header_str(&self, name: impl Borrow<HeaderName>) -> Option<&str> {
-        self.header(name).and_then(|value| value.to_str().ok())
+    pub fn field_str(&self, name: Name) -> Option<&str> {
+        self.fields.get_str(name)
     }
 
-    /// All fields of a name.
-    pub fn header_all<'h>(
-        &'h self,
-        name: impl Borrow<HeaderName> + 'h,
-    ) -> impl Iterator<Item = &'h HeaderValue> + 'h {
-        self.fields.all(name)
-    }
-
-    /// Whether there is more than one field of a name.
-    pub fn has_duplicate(&self, name: impl Borrow<HeaderName>) -> bool {
-        self.fields.all(name).nth(1).is_some()
+    /// Whether there is a field of this name.
+    pub const fn has(&self, name: Name) -> bool {
+        self.fields.has(name)
     }
 
     /// All fields.
-    pub const fn headers(&self) -> &FieldList {
+    pub const fn fields(&self) -> &FieldList {
         &self.fields
     }
 
-    /// Removes all fields of a name.
-    pub fn remove(&mut self, name: impl Borrow<HeaderName>) {
-        self.fields.remove(name);
+    /// All fields, to change them.
+    pub const fn fields_mut(&mut self) -> &mut FieldList {
+        &mut self.fields
     }
 
-    /// Sets a field, replacing all of its name.
-    pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
-        self.fields.set(name, value);
+    /// The fields as a map.
+    pub fn to_map(&self) -> HeaderMap {
+        HeaderMap::from(&self.fields)
+    }
+}
+
+/// An answer on its way to a client.
+#[derive(Debug)]
+pub struct Reply<B> {
+    /// Status.
+    pub status: StatusCode,
+    /// Fields; those of the connection and of the framing are whoever writes it to set.
+    pub fields: FieldList,
+    /// What follows.
+    pub body: B,
+}
+
+impl<B> Reply<B> {
+    /// An answer without fields yet.
+    pub fn new(status: StatusCode, body: B) -> Self {
+        Self {
+            status,
+            fields: FieldList::default(),
+            body,
+        }
     }
 
-    /// Removes the fields of which the name is not wanted.
-    pub fn remove_where(&mut self, mut unwanted: impl FnMut(&HeaderName) -> bool) {
-        self.fields.keep(|name| !unwanted(name));
+    /// The same with another field.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.fields.set(name, value.as_ref());
+        self
     }
+}
 
-    /// The fields, to go on with.
-    pub fn into_headers(self) -> (Method, HeaderMap) {
-        (self.method, self.fields.into())
+impl<B> From<Reply<B>> for Response<B> {
+    fn from(reply: Reply<B>) -> Self {
+        let mut response = Self::new(reply.body);
+        *response.status_mut() = reply.status;
+        *response.headers_mut() = HeaderMap::from(&reply.fields);
+        response
     }
 }

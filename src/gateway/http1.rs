@@ -26,7 +26,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Method, Response, Version, header};
+use http::{Method, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::body::Received;
@@ -34,8 +34,9 @@ use self::exchange::{Exchange, Stage};
 use self::head::Head;
 use self::linger::Linger;
 use self::out::{Asked, Out};
+use super::fields::Name;
 use super::framing::Framing;
-use super::head::RequestHead;
+use super::head::{Reply, RequestHead};
 use super::scratch;
 
 pub use self::body::Body;
@@ -52,7 +53,7 @@ pub trait Answer {
 }
 
 /// An answer that is being made.
-pub type Answering<B> = Pin<Box<dyn Future<Output = Response<B>> + Send>>;
+pub type Answering<B> = Pin<Box<dyn Future<Output = Reply<B>> + Send>>;
 
 /// A connection; it is done when the future is.
 #[derive(Debug)]
@@ -168,7 +169,7 @@ where
             persistent,
             expects,
         } = head;
-        let asks = request.header(header::UPGRADE).is_some();
+        let asks = request.has(Name::Upgrade);
         let upgrade = asks.then(upgrade::pair);
         let asked = Asked {
             head_only: *request.method() == Method::HEAD,

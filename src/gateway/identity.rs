@@ -169,7 +169,7 @@ impl Entry for Told {
 
 /// Percent-encodes what a header value cannot hold unambiguously.
 pub fn encode(text: &str) -> HeaderValue {
-    HeaderValue::try_from(header_text(text)).unwrap_or_else(|_| empty())
+    HeaderValue::from_str(&header_text(text)).unwrap_or_else(|_| empty())
 }
 
 const fn empty() -> HeaderValue {

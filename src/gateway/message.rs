@@ -6,21 +6,20 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header;
 use http_body::Body;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::fields::Name;
 use super::head::RequestHead;
 use super::reason::Reason;
 
 /// Whether a POST carries what we can read: JSON, not compressed.
 pub fn check_media(head: &RequestHead) -> Result<(), Reason> {
-    let kind = head.header_str(header::CONTENT_TYPE).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json")
-        || head.header(header::CONTENT_ENCODING).is_some()
-    {
+    let kind = head.field(Name::ContentType).unwrap_or_default();
+    let kind = kind.split(|byte| *byte == b';').next();
+    let kind = kind.unwrap_or_default().trim_ascii();
+    if !kind.eq_ignore_ascii_case(b"application/json") || head.has(Name::ContentEncoding) {
         return Err(Reason::UnsupportedMedia);
     }
     Ok(())

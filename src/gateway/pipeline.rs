@@ -4,10 +4,11 @@
 //! the upstream request → send → filter the response → account. What is authorised is byte for byte
 //! what is forwarded.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{HeaderValue, Method, Response, StatusCode, Version, header};
+use http::{Method, StatusCode};
 use http_body::Body as _;
 
 use super::account::{AccessLine, Record};
@@ -15,9 +16,10 @@ use super::admit::Admitted;
 use super::audit::Recorder;
 use super::body::{ClientBody, Relay, RequestBody, ResponseBody, SilenceTimer};
 use super::control;
+use super::fields::{FieldList, Name};
 use super::filter;
 use super::foreign;
-use super::head::RequestHead;
+use super::head::{Reply, RequestHead};
 use super::http1::OnUpgrade;
 use super::legacy;
 use super::prepare::{self, Forwarded};
@@ -29,18 +31,21 @@ use super::shared::Gateway;
 use super::streams::Stream;
 use super::table::Place;
 use super::tunnel;
-use super::upstream::{Answer, AnswerBody, Pool};
+use super::upstream::{Answer, Pool};
+use super::waits::Waits;
 use crate::auth::identity::KEY_SET_PATH;
 use crate::domain::target;
 use crate::http::connection::Connection;
 
 /// Everything a phase may reach: the gateway, this worker's connections, the client's connection.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Context {
     /// Shared by all workers.
     pub gateway: Arc<Gateway>,
     /// This worker's connections to upstreams.
     pub pool: Arc<Pool>,
+    /// What waits on this worker.
+    pub waits: Arc<Waits>,
     /// The client's connection.
     pub connection: Arc<Connection>,
     /// Where this worker leaves records for the audit log; `None` when it is off.
@@ -54,8 +59,8 @@ pub struct Exchange {
     pub head: RequestHead,
     /// What admission found out.
     pub admitted: Admitted,
-    /// The canonical path.
-    pub path: String,
+    /// The canonical path, where it is not the one that came.
+    pub canonical: Option<String>,
     /// Whether it asks for a WebSocket.
     pub websocket: bool,
     /// Set when it does.
@@ -66,12 +71,22 @@ pub struct Exchange {
     pub reply: ReplyContext,
 }
 
+impl Exchange {
+    /// The canonical path.
+    pub fn path(&self) -> &str {
+        match &self.canonical {
+            Some(path) => path,
+            None => self.head.raw_path(),
+        }
+    }
+}
+
 /// Answers one request.
 pub async fn handle(
-    context: Context,
+    context: Arc<Context>,
     head: RequestHead,
     body: ClientBody,
-) -> Response<ResponseBody> {
+) -> Reply<ResponseBody> {
     match begin(&context, head, body) {
         Next::Answered(response) => response,
         // Boxed: rare beside the calls, and large.
@@ -86,7 +101,7 @@ pub async fn handle(
 
 /// What the phases that wait for nothing come to.
 enum Next {
-    Answered(Response<ResponseBody>),
+    Answered(Reply<ResponseBody>),
     ControlPlane(Box<Exchange>, ClientBody),
     Call(Box<Exchange>, Found, ClientBody),
 }
@@ -123,11 +138,11 @@ fn begin(context: &Context, head: RequestHead, mut body: ClientBody) -> Next {
     }
     let mut reply = ReplyContext::default();
     match admit(context, &head, &mut reply) {
-        Ok((admitted, path, websocket)) => {
+        Ok((admitted, canonical, websocket)) => {
             let exchange = Box::new(Exchange {
                 head,
                 admitted,
-                path,
+                canonical,
                 websocket,
                 upgrade,
                 record,
@@ -140,8 +155,7 @@ fn begin(context: &Context, head: RequestHead, mut body: ClientBody) -> Next {
             let mut refused = refuse(reason, &reply, record);
             if matches!(reason, Reason::BadRequest | Reason::BadHeader) && !head.is_h2() {
                 // Where the next request begins may be read in two ways too.
-                let close = HeaderValue::from_static("close");
-                refused.headers_mut().insert(header::CONNECTION, close);
+                refused.fields.set("connection", b"close");
             }
             Next::Answered(refused)
         }
@@ -158,7 +172,7 @@ fn admit(
     context: &Context,
     head: &RequestHead,
     reply: &mut ReplyContext,
-) -> Result<(Admitted, String, bool), Reason> {
+) -> Result<(Admitted, Option<String>, bool), Reason> {
     let connection = &context.connection;
     let admitted =
         context
@@ -168,92 +182,96 @@ fn admit(
     connection.admit_host(&admitted.host);
     reply.origin.clone_from(&admitted.origin);
     prepare::via(head).ok_or(Reason::Loop)?;
-    let slash_escapes = control::takes_escaped_slashes(head.raw_path());
-    let path = target::canonical_path(head.raw_path(), slash_escapes)
-        .map_err(|_| Reason::BadTarget)?
-        .into_owned();
     let websocket = tunnel::wanted(head)?;
-    Ok((admitted, path, websocket))
+    Ok((admitted, canonical(head)?, websocket))
 }
 
-/// Phase three: whose request is it?
+/// The canonical path, where it is another than the one that came.
+fn canonical(head: &RequestHead) -> Result<Option<String>, Reason> {
+    if head.is_plain() {
+        return Ok(None);
+    }
+    let slash_escapes = control::takes_escaped_slashes(head.raw_path());
+    match target::canonical_path(head.raw_path(), slash_escapes) {
+        Ok(Cow::Borrowed(_)) => Ok(None),
+        Ok(Cow::Owned(path)) => Ok(Some(path)),
+        Err(_) => Err(Reason::BadTarget),
+    }
+}
+
+/// Phase three: whose request is it? A server's path is never one of ours, so servers come first.
 fn route(context: &Context, mut exchange: Box<Exchange>, body: ClientBody) -> Next {
-    if foreign::is_metadata(&exchange.path) {
-        return Next::Answered(match foreign::metadata(context, &exchange) {
-            Ok(page) => own_page(page, exchange.record),
-            Err(reason) => refuse(reason, &exchange.reply, exchange.record),
-        });
+    // The snapshot is let go before anything is waited for.
+    let table = context.gateway.table_now();
+    if let Some(table) = &*table
+        && let Some((route, below)) = table.find(exchange.path())
+    {
+        let place = Place::of(below, exchange.head.query());
+        let found = Found {
+            route: Arc::clone(route),
+            deciding: table.deciding().cloned(),
+            place,
+        };
+        exchange.reply.rpc = true;
+        return route_call(exchange, found, body);
     }
-    if exchange.path == KEY_SET_PATH {
-        return Next::Answered(match foreign::key_set(context, &exchange) {
-            Ok(page) => own_page(page, exchange.record),
-            Err(reason) => refuse(reason, &exchange.reply, exchange.record),
-        });
-    }
-    if control::is_control_plane(&exchange.path) {
+    let page = if foreign::is_metadata(exchange.path()) {
+        foreign::metadata(context, &exchange)
+    } else if exchange.path() == KEY_SET_PATH {
+        foreign::key_set(context, &exchange)
+    } else if control::is_control_plane(exchange.path()) {
         return Next::ControlPlane(exchange, body);
-    }
-    if control::is_health(&exchange.path) {
-        let page = control::health(&exchange.path, &context.gateway);
-        return Next::Answered(own_page(page, exchange.record));
-    }
-    exchange.reply.rpc = speaks_rpc(&exchange.head);
-    let refused = |reason, exchange: Box<Exchange>| {
-        Next::Answered(refuse(reason, &exchange.reply, exchange.record))
+    } else if control::is_health(exchange.path()) {
+        Ok(control::health(exchange.path(), &context.gateway))
+    } else {
+        exchange.reply.rpc = speaks_rpc(&exchange.head);
+        Err(match &*table {
+            Some(_) => Reason::NotFound,
+            None => Reason::Initializing,
+        })
     };
-    // The snapshot is let go before anything streams.
-    let Some(table) = context.gateway.table() else {
-        return refused(Reason::Initializing, exchange);
-    };
-    let Some((route, below)) = table.find(&exchange.path) else {
-        return refused(Reason::NotFound, exchange);
-    };
-    let place = Place::of(below, exchange.head.query());
-    if matches!(place, Place::Below(_)) && !route.route.passthrough {
-        return refused(Reason::NotFound, exchange);
+    Next::Answered(match page {
+        Ok(page) => own_page(page, exchange.record),
+        Err(reason) => refuse(reason, &exchange.reply, exchange.record),
+    })
+}
+
+/// What of a server's paths is no call.
+fn route_call(mut exchange: Box<Exchange>, found: Found, body: ClientBody) -> Next {
+    let is_below = found.place == Place::Below;
+    if is_below && !found.route.route.passthrough {
+        let refused = refuse(Reason::NotFound, &exchange.reply, exchange.record);
+        return Next::Answered(refused);
     }
-    if !matches!(place, Place::Below(_)) && exchange.head.method() == Method::OPTIONS {
-        let methods = server_call::methods(place);
+    if !is_below && exchange.head.method() == Method::OPTIONS {
+        let methods = server_call::methods(found.place);
         return Next::Answered(options(*exchange, methods));
     }
-    let found = Found {
-        route: Arc::clone(route),
-        deciding: table.access().cloned().zip(table.seals().cloned()),
-        cluster: table.snapshot().cluster.clone(),
-    };
-    exchange.record.route = Some(Arc::clone(route));
+    exchange.record.route = Some(Arc::clone(&found.route));
     Next::Call(exchange, found, body)
 }
 
 /// Browsers ask before they call.
-fn options(exchange: Exchange, methods: &'static str) -> Response<ResponseBody> {
-    let asked = exchange.head.header(header::ACCESS_CONTROL_REQUEST_HEADERS);
-    let mut response = Response::new(ResponseBody::Empty);
+fn options(exchange: Exchange, methods: &'static str) -> Reply<ResponseBody> {
+    let asked = exchange.head.field(Name::RequestHeaders);
+    let mut reply = Reply::new(StatusCode::NO_CONTENT, ResponseBody::Empty);
     if let Some(origin) = &exchange.admitted.origin {
-        let (status, headers) = respond::preflight(asked, origin);
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
+        (reply.status, reply.fields) = respond::preflight(asked, origin.as_bytes());
     } else {
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        response
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static(methods));
+        reply.fields.set("allow", methods.as_bytes());
     }
-    own_page(response, exchange.record)
+    own_page(reply, exchange.record)
 }
 
 /// An answer of our own that is not a refusal.
-pub fn own_page(
-    mut response: Response<ResponseBody>,
-    mut record: Box<Record>,
-) -> Response<ResponseBody> {
-    record.status = response.status();
-    match response.body_mut() {
+pub fn own_page(mut reply: Reply<ResponseBody>, mut record: Box<Record>) -> Reply<ResponseBody> {
+    record.status = reply.status;
+    match &mut reply.body {
         ResponseBody::Full(_, slot) => *slot = Some(record),
         ResponseBody::Empty => record.complete = true,
         ResponseBody::Relay(_) => {}
     }
-    response
+    reply
 }
 
 /// A refusal, counted.
@@ -261,10 +279,10 @@ pub fn refuse(
     reason: Reason,
     reply: &ReplyContext,
     mut record: Box<Record>,
-) -> Response<ResponseBody> {
-    let response = reply::refuse(reason, reply, record.id);
+) -> Reply<ResponseBody> {
+    let refusal = reply::refuse(reason, reply, record.id);
     record.reason = Some(reason);
-    own_page(response, record)
+    own_page(refusal, record)
 }
 
 /// How an answer is passed on.
@@ -291,16 +309,21 @@ pub fn pass_on(
     passing: Passing,
     stream: Stream,
     context: &Context,
-) -> Response<ResponseBody> {
-    let Answer { mut response } = answer;
-    let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if switching {
+) -> Reply<ResponseBody> {
+    let Answer {
+        status,
+        mut fields,
+        mut body,
+        is_h2,
+        upgrade,
+    } = answer;
+    if status == StatusCode::SWITCHING_PROTOCOLS {
         let client = exchange.upgrade.take().filter(|_| exchange.websocket);
-        let Some(client) = client.filter(|_| tunnel::accepted(response.headers())) else {
+        let both = client.zip(upgrade).filter(|_| tunnel::accepted(&fields));
+        let Some((client, server)) = both else {
             return refuse(Reason::UpstreamProtocol, &exchange.reply, exchange.record);
         };
-        let server = hyper::upgrade::on(&mut response);
-        exchange.record.status = StatusCode::SWITCHING_PROTOCOLS;
+        exchange.record.status = status;
         let patience = tunnel::Patience {
             idle: passing.stream_idle,
             write_stall: context.gateway.timeouts.write_stall.get(),
@@ -313,23 +336,25 @@ pub fn pass_on(
             exchange.record,
             patience,
         );
-        return switched(response, passing.from);
+        return switched(fields, passing.from);
     }
-    let (mut parts, incoming) = response.into_parts();
-    let is_stream = respond::is_event_stream(&parts.headers);
-    respond::filter(&mut parts.headers, passing.from);
+    let is_stream = respond::is_event_stream(&fields);
+    respond::filter(&mut fields, passing.from);
     if passing.from == respond::From::Server
         && let Some(origin) = &exchange.admitted.origin
     {
-        respond::allow_origin(&mut parts.headers, origin);
+        respond::allow_origin(&mut fields, origin.as_bytes());
     }
     if passing.rewrite.is_some() {
-        parts.headers.remove(header::CONTENT_LENGTH);
+        fields.remove(Name::ContentLength);
     }
-    exchange.record.status = parts.status;
-    let body = if incoming.is_end_stream() {
+    exchange.record.status = status;
+    let body = if body.is_end_stream() {
         exchange.record.complete = true;
         ResponseBody::Empty
+    } else if !is_stream && let Some(bytes) = body.take_whole() {
+        // Most answers of calls: nothing is waited for any more.
+        ResponseBody::Full(Some(bytes), Some(exchange.record))
     } else {
         let (timer, guard, unlisted) = if is_stream {
             let guard = context.gateway.open_stream(&stream);
@@ -339,8 +364,8 @@ pub fn pass_on(
             (timer, None, Some((Arc::clone(&context.gateway), stream)))
         };
         ResponseBody::Relay(Box::new(Relay {
-            incoming,
-            is_h2: parts.version == Version::HTTP_2,
+            incoming: body,
+            is_h2,
             timer,
             is_stream,
             guard,
@@ -351,25 +376,22 @@ pub fn pass_on(
             broken: None,
         }))
     };
-    let mut passed = Response::new(body);
-    *passed.status_mut() = parts.status;
-    *passed.headers_mut() = parts.headers;
-    passed
+    Reply {
+        status,
+        fields,
+        body,
+    }
 }
 
-fn switched(response: Response<AnswerBody>, from: respond::From) -> Response<ResponseBody> {
-    let (mut parts, _) = response.into_parts();
-    respond::filter(&mut parts.headers, from);
-    parts
-        .headers
-        .insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    parts
-        .headers
-        .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    let mut passed = Response::new(ResponseBody::Empty);
-    *passed.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    *passed.headers_mut() = parts.headers;
-    passed
+fn switched(mut fields: FieldList, from: respond::From) -> Reply<ResponseBody> {
+    respond::filter(&mut fields, from);
+    fields.push(b"connection", b"upgrade");
+    fields.push(b"upgrade", b"websocket");
+    Reply {
+        status: StatusCode::SWITCHING_PROTOCOLS,
+        fields,
+        body: ResponseBody::Empty,
+    }
 }
 
 /// A body that is passed on as it comes.
@@ -385,7 +407,7 @@ pub fn stream_body(body: ClientBody, context: &Context) -> RequestBody {
 }
 
 /// What is known of where the request comes from.
-pub fn forwarded(context: &Context, exchange: &Exchange) -> Forwarded {
+pub fn forwarded<'e>(context: &'e Context, exchange: &'e Exchange) -> Forwarded<'e> {
     let trusted = context.gateway.trusts(context.connection.peer());
     Forwarded::new(
         &exchange.head,

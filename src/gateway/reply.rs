@@ -1,11 +1,12 @@
 //! The gateway's own answers: one function turns a [`Reason`] into a reply.
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, StatusCode};
 
 use super::account::RequestId;
 use super::body::ResponseBody;
+use super::fields::FieldList;
+use super::head::Reply;
 use super::reason::Reason;
 use super::respond;
 use crate::protocol::error::ErrorBody;
@@ -34,37 +35,32 @@ pub struct ReplyContext {
 }
 
 /// The answer for a reason.
-pub fn refuse(reason: Reason, context: &ReplyContext, id: RequestId) -> Response<ResponseBody> {
-    let body = if context.rpc {
-        rpc_body(reason, context, id)
+pub fn refuse(reason: Reason, context: &ReplyContext, id: RequestId) -> Reply<ResponseBody> {
+    let (kind, body) = if context.rpc {
+        ("application/json", rpc_body(reason, context, id))
     } else {
-        problem_body(reason, id)
+        ("application/problem+json", problem_body(reason, id))
     };
-    let mut response = Response::new(ResponseBody::full(body));
-    *response.status_mut() = reason.status();
-    let headers = response.headers_mut();
-    let kind = if context.rpc {
-        "application/json"
-    } else {
-        "application/problem+json"
-    };
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert("x-request-id", id.header());
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    add_hints(headers, reason, context);
-    response
+    let mut reply = Reply::new(reason.status(), ResponseBody::full(body))
+        .with("content-type", kind)
+        .with("x-request-id", id.text().as_bytes())
+        .with("cache-control", "no-store");
+    add_hints(&mut reply.fields, reason, context);
+    reply
 }
 
-fn add_hints(headers: &mut HeaderMap, reason: Reason, context: &ReplyContext) {
+fn add_hints(fields: &mut FieldList, reason: Reason, context: &ReplyContext) {
     let asked = context.challenge.clone();
     match reason {
         Reason::Unauthenticated => {
             let challenge = asked.unwrap_or_else(|| challenge(context));
-            headers.insert(header::WWW_AUTHENTICATE, challenge);
+            fields.set("www-authenticate", challenge.as_bytes());
         }
         // RFC 6750 §3.1: which scope would do.
         Reason::Forbidden => {
-            asked.map(|asked| headers.insert(header::WWW_AUTHENTICATE, asked));
+            if let Some(asked) = asked {
+                fields.set("www-authenticate", asked.as_bytes());
+            }
         }
         _ => {}
     }
@@ -72,17 +68,18 @@ fn add_hints(headers: &mut HeaderMap, reason: Reason, context: &ReplyContext) {
         let allow = context
             .allow
             .unwrap_or("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-        headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        fields.set("allow", allow.as_bytes());
     }
     if reason.status() == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        fields.set("retry-after", b"2");
     }
     if reason.status() == StatusCode::TOO_MANY_REQUESTS {
-        headers.insert(header::RETRY_AFTER, context.retry_after.max(1).into());
+        let seconds = context.retry_after.max(1).to_string();
+        fields.set("retry-after", seconds.as_bytes());
     }
     // Beside the servers are pages and an API that no foreign page may read, refusals included.
     if let Some(origin) = context.origin.as_ref().filter(|_| context.rpc) {
-        respond::allow_origin(headers, origin);
+        respond::allow_origin(fields, origin.as_bytes());
     }
 }
 
@@ -132,14 +129,9 @@ fn problem_body(reason: Reason, id: RequestId) -> Bytes {
 }
 
 /// A short text of our own.
-pub fn text(status: StatusCode, body: &'static str) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::full(Bytes::from_static(body.as_bytes())));
-    *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    response
+pub fn text(status: StatusCode, body: &'static str) -> Reply<ResponseBody> {
+    let body = ResponseBody::full(Bytes::from_static(body.as_bytes()));
+    Reply::new(status, body).with("content-type", "text/plain; charset=utf-8")
 }
 
 #[cfg(test)]

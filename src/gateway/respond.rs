@@ -1,9 +1,8 @@
 //! The answer as the client gets it.
 
-use http::header::{self, HeaderMap, HeaderName};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 
-const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+use super::fields::{FieldList, Name, visible};
 
 /// Whose answer it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,55 +15,46 @@ pub enum From {
 
 /// Takes out of an answer's head what is of one hop, and what a server must not say to a browser in
 /// our name; completes the head of an event stream.
-pub fn filter(headers: &mut HeaderMap, from: From) {
-    // RFC 9110 §7.6.1: what `Connection` names is of one hop.
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        .collect();
-    let unwanted: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| {
-            is_hop(name.as_str()) || (from == From::Server && is_browser_policy(name.as_str()))
-        })
-        .cloned()
-        .collect();
-    for name in named.into_iter().chain(unwanted) {
-        headers.remove(name);
+pub fn filter(fields: &mut FieldList, from: From) {
+    fields.remove_named_by_connection();
+    for name in [
+        Name::Connection,
+        Name::Hop,
+        Name::TransferEncoding,
+        Name::Upgrade,
+    ] {
+        fields.remove(name);
     }
-    if is_event_stream(headers) {
+    if from == From::Server {
+        fields.remove(Name::BrowserPolicy);
+    }
+    if is_event_stream(fields) {
         // Proxies in front of us buffer unless they are told not to.
-        headers
-            .entry(ACCEL_BUFFERING)
-            .or_insert(HeaderValue::from_static("no"));
-        headers
-            .entry(header::CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static("no-cache, no-transform"));
+        if !fields.has(Name::XAccelBuffering) {
+            fields.push(b"x-accel-buffering", b"no");
+        }
+        if !fields.has(Name::CacheControl) {
+            fields.push(b"cache-control", b"no-cache, no-transform");
+        }
     }
 }
 
 /// Whether the answer is an event stream.
-pub fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|value| {
+pub fn is_event_stream(fields: &FieldList) -> bool {
+    fields.get(Name::ContentType).is_some_and(|value| {
         value
-            .as_bytes()
             .get(..17)
             .is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream"))
     })
 }
 
 /// Lets a page of an allowed origin read the answer.
-pub fn allow_origin(headers: &mut HeaderMap, origin: &HeaderValue) {
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    headers.insert(
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static(
-            "Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, X-Request-ID",
-        ),
+pub fn allow_origin(fields: &mut FieldList, origin: &[u8]) {
+    fields.push(b"access-control-allow-origin", origin);
+    fields.push(b"vary", b"Origin");
+    fields.push(
+        b"access-control-expose-headers",
+        b"Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate, X-Request-ID",
     );
 }
 
@@ -72,118 +62,77 @@ pub fn allow_origin(headers: &mut HeaderMap, origin: &HeaderValue) {
 ///
 /// The names it asks for are echoed, since `Mcp-Param-*` are open-ended and `*` does not cover
 /// `Authorization`; those that only we may set are left out.
-pub fn preflight(asked: Option<&HeaderValue>, origin: &HeaderValue) -> (StatusCode, HeaderMap) {
-    let mut headers = HeaderMap::new();
-    allow_origin(&mut headers, origin);
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, POST, DELETE, OPTIONS"),
+pub fn preflight(asked: Option<&[u8]>, origin: &[u8]) -> (StatusCode, FieldList) {
+    let mut fields = FieldList::default();
+    allow_origin(&mut fields, origin);
+    fields.push(
+        b"access-control-allow-methods",
+        b"GET, POST, DELETE, OPTIONS",
     );
-    headers.insert(
-        header::ACCESS_CONTROL_MAX_AGE,
-        HeaderValue::from_static("600"),
-    );
-    let names = asked
-        .and_then(|names| names.to_str().ok())
-        .unwrap_or_default();
+    fields.push(b"access-control-max-age", b"600");
+    let names = asked.and_then(visible).unwrap_or_default();
     let names: Vec<&str> = names
         .split(',')
         .map(str::trim)
-        .filter(|name| HeaderName::try_from(*name).is_ok())
-        .filter(|name| !super::prepare::is_ours(&name.to_ascii_lowercase()))
+        .filter(|name| http::HeaderName::try_from(*name).is_ok())
+        .filter(|name| !Name::of(name.as_bytes()).is_ours())
         .collect();
-    if let Ok(names) = HeaderValue::try_from(names.join(", "))
-        && !names.is_empty()
-    {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names);
+    if !names.is_empty() {
+        let names = names.join(", ");
+        fields.push(b"access-control-allow-headers", names.as_bytes());
     }
-    (StatusCode::NO_CONTENT, headers)
-}
-
-fn is_hop(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "keep-alive"
-            | "proxy-connection"
-            | "proxy-authenticate"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-    )
-}
-
-fn is_browser_policy(name: &str) -> bool {
-    matches!(
-        name,
-        "set-cookie"
-            | "strict-transport-security"
-            | "clear-site-data"
-            | "service-worker-allowed"
-            | "alt-svc"
-            | "public-key-pins"
-            | "nel"
-            | "report-to"
-            | "reporting-endpoints"
-    ) || name.starts_with("access-control-")
+    (StatusCode::NO_CONTENT, fields)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        fields
-            .iter()
-            .map(|(name, value)| {
-                (
-                    HeaderName::from_static(name),
-                    HeaderValue::from_static(value),
-                )
-            })
-            .collect()
+    fn fields(written: &[(&str, &str)]) -> FieldList {
+        written.iter().copied().collect()
     }
 
     #[test]
     fn a_server_cannot_speak_to_browsers_in_our_name() {
-        let fields = [
+        let written = [
             ("set-cookie", "a=b"),
             ("strict-transport-security", "max-age=0"),
             ("clear-site-data", "*"),
             ("access-control-allow-origin", "*"),
             ("service-worker-allowed", "/"),
             ("connection", "x"),
+            ("x", "of one hop"),
             ("mcp-session-id", "s"),
             ("content-type", "application/json"),
         ];
-        let mut server = headers(&fields);
+        let mut server = fields(&written);
         filter(&mut server, From::Server);
         assert_eq!(server.len(), 2);
-        let mut registry = headers(&fields);
+        let mut registry = fields(&written);
         filter(&mut registry, From::Registry);
-        assert!(registry.contains_key("set-cookie") && !registry.contains_key("connection"));
+        assert!(registry.has(Name::BrowserPolicy) && !registry.has(Name::Connection));
+        assert_eq!(registry.spelt("set-cookie").next(), Some(&b"a=b"[..]));
     }
 
     #[test]
     fn event_streams_are_marked_for_proxies_unless_they_say_otherwise() {
-        let mut stream = headers(&[
+        let mut stream = fields(&[
             ("content-type", "text/event-stream; charset=utf-8"),
             ("cache-control", "no-store"),
         ]);
         filter(&mut stream, From::Server);
-        assert_eq!(stream.get("x-accel-buffering").unwrap(), "no");
-        assert_eq!(stream.get("cache-control").unwrap(), "no-store");
+        assert_eq!(stream.get_str(Name::XAccelBuffering), Some("no"));
+        assert_eq!(stream.get_str(Name::CacheControl), Some("no-store"));
     }
 
     #[test]
     fn a_preflight_never_allows_identity_fields() {
-        let asked =
-            HeaderValue::from_static("content-type, Mcp-Param-Region, X-User, authorization");
-        let (_, headers) = preflight(Some(&asked), &HeaderValue::from_static("https://a"));
+        let asked = b"content-type, Mcp-Param-Region, X-User, authorization";
+        let (_, fields) = preflight(Some(asked), b"https://a");
+        let allowed = fields.spelt("access-control-allow-headers").next();
         assert_eq!(
-            headers.get("access-control-allow-headers").unwrap(),
-            "content-type, Mcp-Param-Region, authorization"
+            allowed,
+            Some(&b"content-type, Mcp-Param-Region, authorization"[..])
         );
     }
 }

@@ -1,48 +1,54 @@
 //! A request to a registered server: who, may they, what exactly, and on its way.
 //!
-//! Start reading at [`call`]; its phases lie in `authenticate` and `read`.
+//! Start reading at [`call`]; its phases lie in `authenticate`, `judge` (an external auth server), `read`,
+//! `send` and `answer`.
 
+mod answer;
 mod authenticate;
 mod charge;
 mod judge;
 mod read;
+mod send;
+mod wait;
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 
+use self::answer::{looked_through, opens_legacy, rewrite};
 use self::authenticate::authenticate;
 use self::charge::{charge, counted_as};
-use self::judge::{Inbound, judged};
-use self::read::read_message;
+use self::send::{destination, send};
+use self::wait::{Limit, watched};
 use super::body::{ClientBody, RequestBody, ResponseBody};
 use super::filter::{self, View};
+use super::head::{Reply, RequestHead};
 use super::identity::{self, Identity};
 use super::legacy;
 use super::limit;
+use super::message;
 use super::pipeline::{self, Context, Exchange, Passing};
-use super::prepare::ServerRequest;
 use super::reason::Reason;
 use super::respond;
 use super::session::{self, Holder, Seals};
 use super::shared::Gateway;
 use super::streams::Stream;
-use super::table::{CompiledRoute, Place, Target};
+use super::table::{CompiledRoute, Deciding, Place};
 use super::upstream;
 use crate::catalog::snapshot::Access;
-use crate::domain::ids::ClusterId;
 use crate::domain::policy::Action;
 use crate::domain::principal::{AuthMethod, Principal};
+use crate::domain::time::Timestamp;
 
 /// What an endpoint takes; nothing says so for what lies below a `passthrough` server.
-pub const fn methods(place: Place<'_>) -> &'static str {
+pub const fn methods(place: Place) -> &'static str {
     match place {
-        Place::Mcp | Place::Below(_) => "GET, POST, DELETE, OPTIONS",
+        Place::Mcp | Place::Below => "GET, POST, DELETE, OPTIONS",
         Place::Sse => "GET, OPTIONS",
         Place::Message => "POST, OPTIONS",
     }
@@ -58,8 +64,6 @@ struct Call {
     own_token_elsewhere: bool,
     /// `X-Tool-Name`.
     tool: Option<String>,
-    /// The held message.
-    message: Option<Bytes>,
     /// The answer is a stream without end of its own.
     endless: bool,
     /// An answer that is not a stream is through by then.
@@ -72,30 +76,57 @@ struct Call {
     events: Option<Box<filter::Events>>,
 }
 
+/// A client's body: as it comes, or held already because it had to be judged.
+enum Inbound {
+    Open(ClientBody),
+    Held(Bytes),
+}
+
+impl Inbound {
+    /// What is held.
+    const fn held(&self) -> Option<&Bytes> {
+        match self {
+            Self::Open(_) => None,
+            Self::Held(bytes) => Some(bytes),
+        }
+    }
+
+    /// The whole body, where it is there already; else what it is to be read from.
+    fn there(self) -> Result<Bytes, ClientBody> {
+        match self {
+            Self::Open(mut body) => body.take_whole().ok_or(body),
+            Self::Held(bytes) => Ok(bytes),
+        }
+    }
+
+    /// The body as it is sent on unread.
+    fn unread(self, context: &Context) -> RequestBody {
+        match self {
+            Self::Open(body) => pipeline::stream_body(body, context),
+            Self::Held(bytes) => RequestBody::Held(Some(bytes)),
+        }
+    }
+}
+
 /// What routing found.
 #[derive(Debug)]
 pub struct Found {
     /// The server.
     pub route: Arc<CompiledRoute>,
     /// What decides, where something does.
-    pub deciding: Option<(Arc<Access>, Arc<Seals>)>,
-    /// Whose gateway we are.
-    pub cluster: ClusterId,
+    pub deciding: Option<Arc<Deciding>>,
+    /// Which part of the server.
+    pub place: Place,
 }
 
 /// Carries one request to a server and its answer back.
 pub async fn call(
-    context: Context,
+    context: Arc<Context>,
     mut exchange: Box<Exchange>,
     found: Found,
     body: ClientBody,
-) -> Response<ResponseBody> {
-    let path = std::mem::take(&mut exchange.path);
-    let below = path
-        .get(found.route.path().as_str().len()..)
-        .unwrap_or_default();
-    let place = Place::of(below, exchange.head.query());
-    match attempt(&context, &mut exchange, &found, place, &path, body).await {
+) -> Reply<ResponseBody> {
+    match attempt(&context, &mut exchange, &found, body).await {
         Ok((answer, call, stream)) => {
             let timeouts = &context.gateway.timeouts;
             let passing = Passing {
@@ -109,37 +140,59 @@ pub async fn call(
             pipeline::pass_on(answer, exchange, passing, stream, &context)
         }
         Err(reason) => {
-            let deciding = found.deciding.as_ref();
-            let access = deciding.map(|(access, _)| &**access);
+            let access = found.deciding.as_ref().map(|deciding| &*deciding.access);
             let reason = authenticate::refused(&context, &mut exchange, access, reason);
             pipeline::refuse(reason, &exchange.reply, exchange.record)
         }
     }
 }
 
-async fn attempt(
+/// A call that its caller may make.
+struct Allowed {
+    call: Call,
+    stream: Stream,
+    place: Place,
+    /// The message, or what is sent on unread.
+    body: RequestBody,
+    /// How long the answer's head may take.
+    limit: Limit,
+    /// The caller may do everything at the server, and so see everything.
+    everything: bool,
+    /// Nobody reads what is sent.
+    unread: bool,
+}
+
+/// Phases four to six: who is calling, what they ask for, and whether they may.
+async fn authorise(
     context: &Context,
     exchange: &mut Exchange,
     found: &Found,
-    place: Place<'_>,
-    path: &str,
+    deciding: &Deciding,
     body: ClientBody,
-) -> Result<(upstream::Answer, Call, Stream), Reason> {
+) -> Result<Allowed, Reason> {
     let gateway = &context.gateway;
     let route = &found.route;
-    let (access, seals) = found.deciding.as_ref().ok_or(Reason::NoPolicy)?;
-    check_method(exchange, place, route)?;
+    let (access, seals) = (&deciding.access, &deciding.seals);
+    check_method(exchange, found.place, route)?;
     let mut call = authenticate(context, exchange, route, access).await?;
-    let body = if gateway.external.is_some() {
-        // Boxed: rare, and large.
-        Box::pin(judged(
-            context, exchange, route, place, path, &mut call, body,
-        ))
-        .await?
+    let asks = judge::asks(context, route);
+    let body = if asks {
+        // Boxed, here and below: rare, and large.
+        Box::pin(judge::hold(context, exchange, found, body)).await?
     } else {
         Inbound::Open(body)
     };
-    let mut stream = Stream {
+    let early = body.held().cloned();
+    let message = match &early {
+        Some(bytes) => Some((bytes, read::parse(exchange, bytes)?)),
+        None => None,
+    };
+    if asks {
+        let message = message.as_ref();
+        let message = message.map(|(bytes, envelope)| (*bytes, envelope));
+        Box::pin(judge::judged(context, exchange, &mut call, message)).await?;
+    }
+    let stream = Stream {
         route: Some(Arc::clone(route)),
         caller: call.caller.clone(),
         access: Some(Arc::clone(access)),
@@ -148,42 +201,84 @@ async fn attempt(
         place: None,
     };
     charge(context, exchange, route, call.caller.as_deref(), 1)?;
-    let place = find_session(exchange, route, place, seals, &mut call)?;
-    let full_right = may(access, route, call.caller.as_deref(), Action::Everything);
-    let raw = exchange.websocket || matches!(place, Place::Below(_));
-    let (body, limit) = if raw {
-        full_right.then_some(()).ok_or(Reason::Forbidden)?;
+    let place = find_session(exchange, route, found.place, seals, &mut call)?;
+    let everything = may(access, route, call.caller.as_deref(), Action::Everything);
+    let unread = exchange.websocket || place == Place::Below;
+    let method = exchange.head.method();
+    let (body, limit) = if unread {
+        everything.then_some(()).ok_or(Reason::Forbidden)?;
         call.endless = exchange.websocket;
-        (
-            body.unread(context),
-            gateway.timeouts.upstream_first_byte.get(),
-        )
-    } else if *exchange.head.method() == Method::POST && !(route.route.passthrough && full_right) {
-        let deadline = Instant::from_std(exchange.record.started) + call_limit(gateway, route);
-        call.deadline = Some(deadline);
-        let reading = read_message(gateway, exchange, route, access, &mut call, body, deadline);
-        let more = watched(gateway, &stream, None, reading).await?;
+        let limit = Limit::from_now(gateway.timeouts.upstream_first_byte.get());
+        (body.unread(context), limit)
+    } else if *method == Method::POST && !(route.route.passthrough && everything) {
+        let limit = Limit {
+            whole: call_limit(gateway, route),
+            since: Instant::from_std(exchange.record.started),
+        };
+        call.deadline = Some(limit.end());
+        let held = held(context, &exchange.head, &stream, body, limit).await?;
+        let more = match &message {
+            Some((_, envelope)) => read::check(exchange, route, access, &mut call, envelope)?,
+            None => {
+                let envelope = read::parse(exchange, &held)?;
+                read::check(exchange, route, access, &mut call, &envelope)?
+            }
+        };
         charge(context, exchange, route, call.caller.as_deref(), more)?;
-        (
-            RequestBody::Held(call.message.take()),
-            deadline.saturating_duration_since(Instant::now()),
-        )
+        (RequestBody::Held(Some(held)), limit)
     } else {
         may(access, route, call.caller.as_deref(), Action::Stream)
             .then_some(())
             .ok_or(Reason::Forbidden)?;
-        call.endless = *exchange.head.method() == Method::GET;
-        (body.unread(context), call_limit(gateway, route))
+        call.endless = *method == Method::GET;
+        let limit = Limit::from_now(call_limit(gateway, route));
+        (body.unread(context), limit)
     };
-    call.identity = told(gateway, found, access, call.caller.as_ref());
+    Ok(Allowed {
+        call,
+        stream,
+        place,
+        body,
+        limit,
+        everything,
+        unread,
+    })
+}
+
+async fn attempt(
+    context: &Context,
+    exchange: &mut Exchange,
+    found: &Found,
+    body: ClientBody,
+) -> Result<(upstream::Answer, Call, Stream), Reason> {
+    let gateway = &context.gateway;
+    let route = &found.route;
+    let deciding = found.deciding.as_ref().ok_or(Reason::NoPolicy)?;
+    let (access, seals) = (&deciding.access, &deciding.seals);
+    let Allowed {
+        mut call,
+        mut stream,
+        place,
+        body,
+        limit,
+        everything,
+        unread,
+    } = authorise(context, exchange, found, deciding, body).await?;
+    call.identity = told(
+        gateway,
+        deciding,
+        route,
+        call.caller.as_ref(),
+        stream.opened_at,
+    );
     let (target, path) = match call.message_target.take() {
         Some(path) => (&route.sse, path),
-        None => destination(route, place, exchange.head.query())?,
+        None => destination(route, place, exchange)?,
     };
-    let is_stream = *exchange.head.method() == Method::GET && !raw;
+    let is_stream = *exchange.head.method() == Method::GET && !unread;
     let asked = Some(path.clone()).filter(|_| is_stream && opens_legacy(route, place));
     let to = (target, path);
-    let looks = !full_right && !access.is_left_to_verdict();
+    let looks = !everything && !access.is_left_to_verdict();
     let view = call.caller.as_ref().filter(|_| looks);
     let view =
         view.map(|caller| View::new(access, route, caller, gateway.limits.message_bytes.bytes()));
@@ -191,38 +286,62 @@ async fn attempt(
     if call.endless {
         stream.place = place_for_stream(context, exchange, call.caller.as_deref())?;
     }
-    let answering = send(context, exchange, route, &call, to, body);
-    let mut answer = watched(gateway, &stream, Some(limit), answering).await?;
+    let mut answer = {
+        let answering = pin!(send(context, exchange, route, &call, to, body));
+        watched(context, &stream, Some(limit), answering).await?
+    };
     if let Some(view) = view {
-        let looking = looked_through(gateway, route, &call, view, answer);
         // Boxed: for callers with part of the rights only, and large.
-        let looked = Box::pin(watched(gateway, &stream, None, looking)).await?;
-        (answer, call.events) = looked;
+        let looking = Box::pin(looked_through(gateway, route, &call, view, answer));
+        (answer, call.events) = watched(context, &stream, None, looking).await?;
     }
     if let Some(asked) = asked {
         call.rewrite = rewrite(gateway, &answer, route, seals, &call, &asked)?;
     }
     if !route.route.public {
         let holder = call.holder(route);
-        session::hand_out(seals, answer.response.headers_mut(), holder)?;
+        session::hand_out(seals, &mut answer.fields, holder)?;
     }
     Ok((answer, call, stream))
+}
+
+/// The message of a call, held until it is whole.
+async fn held(
+    context: &Context,
+    head: &RequestHead,
+    stream: &Stream,
+    body: Inbound,
+    limit: Limit,
+) -> Result<Bytes, Reason> {
+    message::check_media(head)?;
+    let most = context.gateway.limits.message_bytes.bytes();
+    let body = match body.there() {
+        Ok(bytes) if bytes.len() > most => return Err(Reason::BodyTooLarge),
+        Ok(bytes) => return Ok(bytes),
+        Err(body) => body,
+    };
+    let silence = context.gateway.timeouts.body_idle.get();
+    let holding = message::hold(body, most, silence, limit.end());
+    // Boxed: most messages come with their heads.
+    let holding = Box::pin(async { Ok(holding.await?) });
+    watched(context, stream, None, holding).await
 }
 
 /// What the server is told of the caller.
 fn told(
     gateway: &Gateway,
-    found: &Found,
-    access: &Arc<Access>,
+    deciding: &Deciding,
+    route: &Arc<CompiledRoute>,
     caller: Option<&Arc<Principal>>,
+    now: Timestamp,
 ) -> Option<Arc<Identity>> {
     let question = identity::Question {
-        cluster: &found.cluster,
-        access,
+        cluster: &deciding.cluster,
+        access: &deciding.access,
         caller: caller?,
-        route: &found.route,
+        route,
     };
-    Some(gateway.identities.of(question, gateway.clock.now()))
+    Some(gateway.identities.of(question, now))
 }
 
 /// A place among the caller's open streams, where their number is limited.
@@ -238,47 +357,6 @@ fn place_for_stream(
     place.map(Some).ok_or(Reason::TooManyStreams)
 }
 
-/// Waits for what becomes of a call, at most `limit` for a server's answer: one that takes longer
-/// than a moment is given up when the right to it ends. One timer at a time: most calls need none
-/// but the first.
-async fn watched<T>(
-    gateway: &Gateway,
-    stream: &Stream,
-    limit: Option<Duration>,
-    work: impl Future<Output = Result<T, Reason>>,
-) -> Result<T, Reason> {
-    let mut work = pin!(work);
-    let moment = limit.map_or(A_MOMENT, |limit| limit.min(A_MOMENT));
-    if let Ok(done) = timeout(moment, &mut work).await {
-        return done;
-    }
-    let rest = limit.map(|limit| limit.saturating_sub(moment));
-    let mut guard = gateway.open_call(stream);
-    tokio::select! {
-        biased;
-        () = guard.closed() => Err(gateway.lost(stream).unwrap_or(Reason::Stopping)),
-        done = work => done,
-        () = sleep(rest.unwrap_or_default()), if rest.is_some() => Err(Reason::UpstreamFirstByte),
-    }
-}
-
-/// The answer as somebody with part of the rights may see it.
-async fn looked_through(
-    gateway: &Gateway,
-    route: &CompiledRoute,
-    call: &Call,
-    view: View,
-    answer: upstream::Answer,
-) -> Result<(upstream::Answer, Option<Box<filter::Events>>), Reason> {
-    let patience = filter::Patience {
-        silence: gateway.timeouts.upstream_body_idle.get(),
-        deadline: call
-            .deadline
-            .unwrap_or_else(|| Instant::now() + call_limit(gateway, route)),
-    };
-    filter::answer(view, answer, patience).await
-}
-
 impl Call {
     fn holder<'c>(&'c self, route: &'c CompiledRoute) -> Holder<'c> {
         Holder {
@@ -290,13 +368,13 @@ impl Call {
 
 /// Whose session is it? What we handed out is turned into what the server made; where that is a
 /// legacy stream's message URL, its target is found.
-fn find_session<'p>(
+fn find_session(
     exchange: &mut Exchange,
     route: &CompiledRoute,
-    place: Place<'p>,
+    place: Place,
     seals: &Seals,
     call: &mut Call,
-) -> Result<Place<'p>, Reason> {
+) -> Result<Place, Reason> {
     if !route.route.public {
         // Legacy streams are never resumed, wherever they are opened.
         let at = if opens_legacy(route, place) {
@@ -315,51 +393,18 @@ fn find_session<'p>(
     match call.message_target {
         Some(_) => Ok(Place::Message),
         // It may have a page of that name itself.
-        None if route.route.passthrough => Ok(Place::Below(legacy::MESSAGE)),
+        None if route.route.passthrough => Ok(Place::Below),
         None => Err(Reason::SessionNotFound),
     }
 }
 
-/// Whether a GET opens a legacy stream: at its own endpoint, or where a server has no other.
-fn opens_legacy(route: &CompiledRoute, place: Place<'_>) -> bool {
-    let endpoints = &route.route.endpoints;
-    place == Place::Sse || (place == Place::Mcp && endpoints.mcp == endpoints.sse)
-}
-
-fn rewrite(
-    gateway: &Gateway,
-    answer: &upstream::Answer,
-    route: &Arc<CompiledRoute>,
-    seals: &Arc<Seals>,
-    call: &Call,
-    asked: &PathAndQuery,
-) -> Result<Option<Box<legacy::Rewrite>>, Reason> {
-    let headers = answer.response.headers();
-    if answer.response.status() != StatusCode::OK || !respond::is_event_stream(headers) {
-        return Ok(None);
-    }
-    if headers.contains_key(header::CONTENT_ENCODING) {
-        tracing::warn!(server = %route.path(), "legacy event stream refused: it is compressed, though only identity was asked for");
-        return Err(Reason::UpstreamProtocol);
-    }
-    let search = legacy::Search::new(
-        route,
-        asked,
-        Arc::clone(seals),
-        call.caller.clone(),
-        Arc::clone(&gateway.public_path),
-    );
-    let rewrite = legacy::Rewrite::new(Arc::clone(route), search);
-    Ok(Some(Box::new(rewrite)))
-}
-
 fn check_method(
     exchange: &mut Exchange,
-    place: Place<'_>,
+    place: Place,
     route: &CompiledRoute,
 ) -> Result<(), Reason> {
     let below = match place {
-        Place::Below(_) => true,
+        Place::Below => true,
         // It may have a page of that name itself.
         Place::Message => route.route.passthrough,
         Place::Mcp | Place::Sse => false,
@@ -367,14 +412,18 @@ fn check_method(
     if below {
         return Ok(());
     }
-    let allowed = methods(place);
-    if allowed
-        .split(", ")
-        .any(|method| method == exchange.head.method().as_str())
-    {
+    let method = exchange.head.method();
+    let taken = match place {
+        Place::Mcp | Place::Below => {
+            matches!(*method, Method::POST | Method::GET | Method::DELETE)
+        }
+        Place::Sse => *method == Method::GET,
+        Place::Message => *method == Method::POST,
+    };
+    if taken || *method == Method::OPTIONS {
         return Ok(());
     }
-    exchange.reply.allow = Some(allowed);
+    exchange.reply.allow = Some(methods(place));
     Err(Reason::MethodNotAllowed)
 }
 
@@ -399,59 +448,3 @@ fn call_limit(gateway: &Gateway, route: &CompiledRoute) -> Duration {
         .timeout
         .unwrap_or_else(|| gateway.timeouts.call_total.get())
 }
-
-fn destination<'r>(
-    route: &'r CompiledRoute,
-    place: Place<'_>,
-    query: Option<&str>,
-) -> Result<(&'r Target, PathAndQuery), Reason> {
-    let (target, path) = match place {
-        Place::Mcp => (&route.mcp, route.mcp.with_query(query)),
-        // Its own target was found with its session.
-        Place::Message => return Err(Reason::SessionNotFound),
-        Place::Sse => (&route.sse, route.sse.with_query(query)),
-        Place::Below(below) => (&route.base, route.below(below, query)),
-    };
-    path.map(|path| (target, path)).ok_or(Reason::BadTarget)
-}
-
-/// Phases seven and eight: the request as the server gets it, on its way.
-async fn send(
-    context: &Context,
-    exchange: &mut Exchange,
-    route: &CompiledRoute,
-    call: &Call,
-    to: (&Target, PathAndQuery),
-    body: RequestBody,
-) -> Result<upstream::Answer, Reason> {
-    let (target, path) = to;
-    let request = ServerRequest {
-        route,
-        host: &target.host,
-        identity: call.identity.as_deref(),
-        tool: call.tool.as_deref(),
-        keep_authorization: route.route.forward_authorization && call.own_token_elsewhere,
-        request_id: exchange.record.id,
-        forwarded: pipeline::forwarded(context, exchange),
-        websocket: exchange.websocket,
-        streams: matches!(body, RequestBody::Stream(..)),
-    };
-    let head = &exchange.head;
-    if target.origin.is_plain() && !request.websocket && !request.streams {
-        let outgoing = request.outgoing(head, &path, body.into_held());
-        return upstream::send_direct(&context.pool, &target.origin, outgoing).await;
-    }
-    let mut headers = HeaderMap::with_capacity(head.headers().len() + OUR_FIELDS);
-    request.write(head, &mut headers);
-    let mut request = Request::new(body);
-    *request.method_mut() = head.method().clone();
-    *request.uri_mut() = path.into();
-    *request.headers_mut() = headers;
-    // Boxed: less common, and large.
-    Box::pin(upstream::send(&context.pool, &target.origin, request)).await
-}
-
-/// Fields that a request to a server gets from us, about.
-const OUR_FIELDS: usize = 16;
-/// Calls that are over by then are not listed, so that they cost no lock. Revocation may take a second.
-const A_MOMENT: Duration = Duration::from_millis(250);

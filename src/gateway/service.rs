@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 
 use super::body::{ClientBody, ResponseBody};
-use super::head::RequestHead;
+use super::head::{Reply, RequestHead};
 use super::http1::{self, Answering, HeadLimits, Http1};
 use super::pipeline::{self, Context};
 use super::reason::Reason;
@@ -22,29 +22,31 @@ use crate::http::unwind::caught;
 /// The service of one client connection: by hyper over HTTP/2, by [`Http1`] over HTTP/1.1.
 #[derive(Debug)]
 pub struct ClientService {
-    context: Context,
+    context: Arc<Context>,
 }
 
 impl ClientService {
     /// Answers what comes on `context`'s connection.
-    pub const fn new(context: Context) -> Self {
-        Self { context }
+    pub fn new(context: Context) -> Self {
+        Self {
+            context: Arc::new(context),
+        }
     }
 
     fn answered(
         &self,
         head: RequestHead,
         body: ClientBody,
-    ) -> impl Future<Output = Response<ResponseBody>> + Send + use<> {
+    ) -> impl Future<Output = Reply<ResponseBody>> + Send + use<> {
         let context = &self.context;
         let limit = context.gateway.limits.requests_per_connection;
         if limit != 0 && context.connection.requests() + 1 >= limit {
             context.connection.wind_down();
         }
-        let gateway = Arc::clone(&context.gateway);
+        let context = Arc::clone(context);
         // Combinators: each `async` block around the answer would hold it twice.
-        caught(pipeline::handle(context.clone(), head, body))
-            .map(move |answer| answer.unwrap_or_else(|_| unwound(&gateway)))
+        caught(pipeline::handle(Arc::clone(&context), head, body))
+            .map(move |answer| answer.unwrap_or_else(|_| unwound(&context.gateway)))
     }
 }
 
@@ -56,7 +58,8 @@ impl Service<Request<Incoming>> for ClientService {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (parts, body) = request.into_parts();
         let head = RequestHead::from_parts(parts);
-        Box::pin(self.answered(head, ClientBody::Hyper(body)).map(Ok))
+        let answered = self.answered(head, ClientBody::Hyper(body));
+        Box::pin(answered.map(|reply| Ok(reply.into())))
     }
 }
 
@@ -87,7 +90,7 @@ impl<IO: Socket> Driven for Http1<IO, ClientService> {
 }
 
 /// A panic in a phase is this request's 500 and nobody else's trouble.
-fn unwound(gateway: &Gateway) -> Response<ResponseBody> {
+fn unwound(gateway: &Gateway) -> Reply<ResponseBody> {
     metrics::counter!("mcp_gateway_refused_total", "reason" => Reason::Internal.label())
         .increment(1);
     reply::refuse(

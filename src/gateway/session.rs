@@ -17,6 +17,8 @@
 //!
 //! Start at [`take`] (requests) and [`hand_out`] (answers); [`super::legacy`] is the user of seals.
 
+mod macs;
+
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
@@ -24,8 +26,10 @@ use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderMap, HeaderValue, Method};
+use http::Method;
 
+use self::macs::Macs;
+use super::fields::{FieldList, Name, visible};
 use super::head::RequestHead;
 use super::reason::Reason;
 use super::table::Place;
@@ -33,13 +37,12 @@ use crate::catalog::SessionKey;
 use crate::domain::path::ServerPath;
 use crate::domain::principal::{AuthMethod, Principal};
 use crate::domain::secret::Secret;
-use crate::protocol::headers::{LAST_EVENT_ID, MCP_PROTOCOL_VERSION, MCP_SESSION_ID};
 use crate::protocol::version;
 
 /// The keys of one snapshot.
 pub struct Seals {
     key: SessionKey,
-    sessions: hmac::Key,
+    sessions: Macs,
     /// Survives a nonce that comes twice, so that a key may live for long.
     urls: RandomizedNonceKey,
 }
@@ -66,7 +69,10 @@ impl Seals {
         let prk = Salt::new(HKDF_SHA256, &[]).extract(key.0.expose());
         Some(Self {
             key: key.clone(),
-            sessions: hmac::Key::new(HMAC_SHA256, &expand(&prk, b"mcp gateway session id")?),
+            sessions: Macs::new(hmac::Key::new(
+                HMAC_SHA256,
+                &expand(&prk, b"mcp gateway session id")?,
+            )),
             urls: RandomizedNonceKey::new(
                 &AES_256_GCM_SIV,
                 &expand(&prk, b"mcp gateway message url")?,
@@ -90,9 +96,10 @@ impl Seals {
         if id.is_empty() || id.len() > ID_BYTES || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
             return None;
         }
-        let mut wrapped = String::with_capacity(MARK.len() + MAC_CHARACTERS + 1 + id.len());
+        let mut wrapped = String::with_capacity(MARK.len() + macs::CHARACTERS + 1 + id.len());
         wrapped.push_str(MARK);
-        URL_SAFE_NO_PAD.encode_string(self.mac(id, holder), &mut wrapped);
+        let mac = self.sessions.of(id, holder);
+        wrapped.push_str(std::str::from_utf8(&mac).ok()?);
         wrapped.push('.');
         wrapped.push_str(id);
         Some(wrapped)
@@ -101,20 +108,9 @@ impl Seals {
     /// The server's own id, if it was wrapped for this holder.
     pub fn unwrap<'w>(&self, wrapped: &'w str, holder: Holder<'_>) -> Option<&'w str> {
         let rest = wrapped.strip_prefix(MARK)?;
-        let (mac, id) = rest.split_at_checked(MAC_CHARACTERS)?;
+        let (mac, id) = rest.split_at_checked(macs::CHARACTERS)?;
         let id = id.strip_prefix('.').filter(|id| id.len() <= ID_BYTES)?;
-        let mut shown = [0; MAC_BYTES];
-        let length = URL_SAFE_NO_PAD.decode_slice(mac, &mut shown).ok()?;
-        let right = self.mac(id, holder);
-        aws_lc_rs::constant_time::verify_slices_are_equal(shown.get(..length)?, right.as_ref())
-            .ok()?;
-        Some(id)
-    }
-
-    fn mac(&self, id: &str, holder: Holder<'_>) -> hmac::Tag {
-        let mut mac = hmac::Context::with_key(&self.sessions);
-        holder.write(&[id], |part| mac.update(part));
-        mac.sign()
+        self.sessions.is_of(mac, id, holder).then_some(id)
     }
 
     /// Hides `text` from everybody and binds it to its holder and its purpose; fit for a URL.
@@ -186,34 +182,31 @@ pub fn take(
     seals: &Seals,
     head: &mut RequestHead,
     holder: Holder<'_>,
-    place: Place<'_>,
+    place: Place,
 ) -> Result<(), Reason> {
-    let shown = head.header(MCP_SESSION_ID);
-    if shown.is_none() && head.header(LAST_EVENT_ID).is_none() {
+    if !head.has(Name::McpSessionId) && !head.has(Name::LastEventId) {
         return Ok(());
     }
     let modern = head
-        .header_str(MCP_PROTOCOL_VERSION)
+        .field_str(Name::McpProtocolVersion)
         .is_some_and(version::is_modern);
     if modern {
-        head.remove(MCP_SESSION_ID);
-        head.remove(LAST_EVENT_ID);
+        head.fields_mut().remove(Name::McpSessionId);
+        head.fields_mut().remove(Name::LastEventId);
         return Ok(());
     }
-    let Some(shown) = shown else {
+    let Some(shown) = head.field(Name::McpSessionId) else {
         if place == Place::Mcp && *head.method() == Method::GET {
             return Err(Reason::SessionNotFound);
         }
-        head.remove(LAST_EVENT_ID);
+        head.fields_mut().remove(Name::LastEventId);
         return Ok(());
     };
-    let own = shown
-        .to_str()
-        .ok()
+    let own = visible(shown)
         .and_then(|shown| seals.unwrap(shown, holder))
-        .and_then(|id| HeaderValue::try_from(id).ok())
-        .ok_or(Reason::SessionNotFound)?;
-    head.set(MCP_SESSION_ID, own);
+        .ok_or(Reason::SessionNotFound)?
+        .to_owned();
+    head.fields_mut().set("mcp-session-id", own.as_bytes());
     Ok(())
 }
 
@@ -221,15 +214,13 @@ pub fn take(
 ///
 /// # Errors
 /// [`Reason::UpstreamProtocol`] for an id that the specification does not allow, or several.
-pub fn hand_out(seals: &Seals, headers: &mut HeaderMap, holder: Holder<'_>) -> Result<(), Reason> {
-    let mut given = headers.get_all(MCP_SESSION_ID).iter();
-    let Some(id) = given.next() else {
+pub fn hand_out(seals: &Seals, fields: &mut FieldList, holder: Holder<'_>) -> Result<(), Reason> {
+    let Some(id) = fields.get(Name::McpSessionId) else {
         return Ok(());
     };
-    let wrapped = Some(id)
-        .filter(|_| given.next().is_none())
-        .and_then(|id| seals.wrap(id.to_str().ok()?, holder))
-        .and_then(|wrapped| HeaderValue::try_from(wrapped).ok());
+    let wrapped = visible(id)
+        .filter(|_| !fields.repeats(Name::McpSessionId))
+        .and_then(|id| seals.wrap(id, holder));
     let Some(wrapped) = wrapped else {
         tracing::warn!(
             server = %holder.server,
@@ -237,7 +228,7 @@ pub fn hand_out(seals: &Seals, headers: &mut HeaderMap, holder: Holder<'_>) -> R
         );
         return Err(Reason::UpstreamProtocol);
     };
-    headers.insert(MCP_SESSION_ID, wrapped);
+    fields.set("mcp-session-id", wrapped.as_bytes());
     Ok(())
 }
 
@@ -254,9 +245,6 @@ const MARK: &str = "1.";
 /// The longest id of a server.
 const ID_BYTES: usize = 1024;
 const KEY_BYTES: usize = 32;
-const MAC_BYTES: usize = 32;
-/// The MAC in base64url.
-const MAC_CHARACTERS: usize = 43;
 
 #[cfg(test)]
 mod tests;

@@ -205,6 +205,11 @@ impl Gateway {
         self.table.load_full()
     }
 
+    /// The same for a moment: to be let go before anything is waited for.
+    pub fn table_now(&self) -> arc_swap::Guard<Option<Arc<Table>>> {
+        self.table.load()
+    }
+
     /// What this gateway shows to the registry, as a header value.
     pub fn control_token(&self) -> Option<Arc<HeaderValue>> {
         self.control_token.load_full()

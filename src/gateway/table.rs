@@ -18,6 +18,7 @@ use super::usage::RouteUsage;
 use crate::catalog::diff::{Difference, differences};
 use crate::catalog::{Snapshot, snapshot::Access};
 use crate::domain::endpoint::UpstreamUrl;
+use crate::domain::ids::ClusterId;
 use crate::domain::path::ServerPath;
 use crate::domain::server::Route;
 
@@ -29,6 +30,18 @@ pub struct Table {
     /// Segments of the longest path; of one that was removed too.
     depth: usize,
     seals: Option<Arc<Seals>>,
+    deciding: Option<Arc<Deciding>>,
+}
+
+/// What calls of a table are decided by, kept by each of them as one.
+#[derive(Debug)]
+pub struct Deciding {
+    /// Who may what.
+    pub access: Arc<Access>,
+    /// Binds what is handed out to callers.
+    pub seals: Arc<Seals>,
+    /// Whose gateway we are.
+    pub cluster: ClusterId,
 }
 
 /// One server, ready to be sent to.
@@ -67,7 +80,7 @@ pub struct Target {
 
 /// Which part of a server a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place<'a> {
+pub enum Place {
     /// `P`, `P/`, `P/mcp`, `P/mcp/`.
     Mcp,
     /// `P/sse`.
@@ -75,7 +88,7 @@ pub enum Place<'a> {
     /// `P/message` with a token of ours: a legacy stream's messages.
     Message,
     /// Any other path below; only for `passthrough`.
-    Below(&'a str),
+    Below,
 }
 
 impl Table {
@@ -102,8 +115,16 @@ impl Table {
             depth = depth.max(path.as_str().matches('/').count());
             routes.insert(path.clone(), Arc::new(compiled));
         }
+        let seals = seals(&snapshot, previous);
+        let both = snapshot.access.as_ref().zip(seals.as_ref());
+        let deciding = both.map(|(access, seals)| Deciding {
+            access: Arc::clone(access),
+            seals: Arc::clone(seals),
+            cluster: snapshot.cluster.clone(),
+        });
         Self {
-            seals: seals(&snapshot, previous),
+            seals,
+            deciding: deciding.map(Arc::new),
             snapshot,
             routes,
             depth,
@@ -118,6 +139,11 @@ impl Table {
     /// What decides, if anything does.
     pub fn access(&self) -> Option<&Arc<Access>> {
         self.snapshot.access.as_ref()
+    }
+
+    /// What decides on calls; `None` where the registry offers no policy.
+    pub const fn deciding(&self) -> Option<&Arc<Deciding>> {
+        self.deciding.as_ref()
     }
 
     /// For what is handed out to clients; `None` only when the cryptographic library refuses.
@@ -172,14 +198,14 @@ fn seals(snapshot: &Snapshot, previous: Option<&Table>) -> Option<Arc<Seals>> {
     }
 }
 
-impl Place<'_> {
+impl Place {
     /// What the part below a server's path, with the query, names.
-    pub fn of<'b>(below: &'b str, query: Option<&str>) -> Place<'b> {
+    pub fn of(below: &str, query: Option<&str>) -> Self {
         match below {
-            "" | "/" | "/mcp" | "/mcp/" => Place::Mcp,
-            "/sse" | "/sse/" => Place::Sse,
-            legacy::MESSAGE if legacy::has_token(query) => Place::Message,
-            below => Place::Below(below),
+            "" | "/" | "/mcp" | "/mcp/" => Self::Mcp,
+            "/sse" | "/sse/" => Self::Sse,
+            legacy::MESSAGE if legacy::has_token(query) => Self::Message,
+            _ => Self::Below,
         }
     }
 }
@@ -208,6 +234,12 @@ impl CompiledRoute {
             usage: RouteUsage::new(&route.path),
             route: Arc::clone(route),
         })
+    }
+
+    /// Whether the definition has a field of this name, so that the client's does not go on.
+    pub fn sets(&self, name: &[u8]) -> bool {
+        let same = |ours: &HeaderName| ours.as_str().as_bytes().eq_ignore_ascii_case(name);
+        self.headers.iter().any(|(ours, _)| same(ours))
     }
 
     /// The definition's path.
@@ -263,7 +295,7 @@ mod tests {
     use super::*;
     use crate::catalog::samples;
     use crate::domain::endpoint::Endpoints;
-    use crate::domain::ids::{ClusterId, Revision};
+    use crate::domain::ids::Revision;
 
     pub(super) fn route(path: &str, url: &str) -> (ServerPath, Arc<Route>) {
         let path = ServerPath::parse(path).unwrap();

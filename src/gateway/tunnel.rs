@@ -9,13 +9,13 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use futures_util::TryFutureExt as _;
-use http::header::{self, HeaderMap};
-use http::{HeaderValue, Method, Version};
+use http::{Method, Version};
 use hyper_util::rt::TokioIo;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use super::account::Record;
+use super::fields::{FieldList, Name};
 use super::head::RequestHead;
 use super::http1::OnUpgrade;
 use super::reason::Reason;
@@ -27,20 +27,20 @@ use crate::http::connection::Connection;
 /// # Errors
 /// Any other upgrade, or one with a body, which would make a second request of it.
 pub fn wanted(head: &RequestHead) -> Result<bool, Reason> {
-    let Some(protocol) = head.header(header::UPGRADE) else {
+    let Some(protocol) = head.field(Name::Upgrade) else {
         return Ok(false);
     };
-    if !names_upgrade(head.header_all(header::CONNECTION)) {
+    if !names_upgrade(head.fields().all(Name::Connection)) {
         return Ok(false);
     }
-    if !protocol.as_bytes().eq_ignore_ascii_case(b"websocket") {
+    if !protocol.eq_ignore_ascii_case(b"websocket") {
         // RFC 9110 §7.8: an upgrade that is not taken up is ignored. h2c comes here too.
         return Ok(false);
     }
     let bodiless = head
-        .header(header::CONTENT_LENGTH)
-        .is_none_or(|length| length == "0")
-        && head.header(header::TRANSFER_ENCODING).is_none();
+        .field(Name::ContentLength)
+        .is_none_or(|length| length == b"0")
+        && !head.has(Name::TransferEncoding);
     if head.method() != Method::GET || head.version() != Version::HTTP_11 || !bodiless {
         return Err(Reason::BadRequest);
     }
@@ -48,15 +48,15 @@ pub fn wanted(head: &RequestHead) -> Result<bool, Reason> {
 }
 
 /// Whether a 101 is the one that was asked for.
-pub fn accepted(headers: &HeaderMap) -> bool {
-    let websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
-    headers.get(header::UPGRADE).is_some_and(websocket)
-        && names_upgrade(headers.get_all(header::CONNECTION).iter())
+pub fn accepted(fields: &FieldList) -> bool {
+    let protocol = fields.get(Name::Upgrade);
+    protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
+        && names_upgrade(fields.all(Name::Connection))
 }
 
-fn names_upgrade<'h>(mut connection: impl Iterator<Item = &'h HeaderValue>) -> bool {
+fn names_upgrade<'f>(mut connection: impl Iterator<Item = &'f [u8]>) -> bool {
     connection.any(|value| {
-        let mut names = value.as_bytes().split(|byte| *byte == b',');
+        let mut names = value.split(|byte| *byte == b',');
         names.any(|name| name.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
     })
 }

@@ -14,23 +14,33 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 
 use self::connect::Protocol;
 pub use self::direct::{DirectBody, Outgoing};
 use self::pool::Sender;
 pub use self::pool::{Lease, Pool, PoolLimits};
 use super::body::{self, RequestBody};
+use super::fields::FieldList;
 use super::origin::Origin;
 use super::reason::Reason;
 
 /// An answer's head, its body to come.
 #[derive(Debug)]
 pub struct Answer {
-    /// Head and body.
-    pub response: Response<AnswerBody>,
+    /// Status.
+    pub status: StatusCode,
+    /// Fields.
+    pub fields: FieldList,
+    /// What follows.
+    pub body: AnswerBody,
+    /// It comes over HTTP/2, where a body ends with a flag.
+    pub is_h2: bool,
+    /// The server's bytes behind a 101.
+    pub upgrade: Option<OnUpgrade>,
 }
 
 /// An answer's body, and the connection it comes on: given back at the end of the body, closed when
@@ -43,6 +53,17 @@ pub enum AnswerBody {
     Direct(DirectBody),
     /// Held already.
     Whole(Option<Bytes>),
+}
+
+impl AnswerBody {
+    /// All of it, where it is there already and comes without waiting; the connection is given back.
+    pub fn take_whole(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Direct(body) => body.take_whole(),
+            Self::Whole(bytes) => bytes.take(),
+            Self::Hyper(..) => None,
+        }
+    }
 }
 
 impl Body for AnswerBody {
@@ -143,16 +164,21 @@ impl Pool {
         self: &Arc<Self>,
         origin: &Arc<Origin>,
         sender: Sender,
-        response: Response<Incoming>,
+        mut response: Response<Incoming>,
     ) -> Answer {
         let mut lease = Lease::new(Arc::clone(self), origin.id, sender);
+        let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let upgrade = switches.then(|| hyper::upgrade::on(&mut response));
+        let (parts, incoming) = response.into_parts();
+        if incoming.is_end_stream() {
+            lease.finish();
+        }
         Answer {
-            response: response.map(|incoming| {
-                if incoming.is_end_stream() {
-                    lease.finish();
-                }
-                AnswerBody::Hyper(incoming, lease)
-            }),
+            status: parts.status,
+            fields: FieldList::from(&parts.headers),
+            body: AnswerBody::Hyper(incoming, lease),
+            is_h2: parts.version == Version::HTTP_2,
+            upgrade,
         }
     }
 }

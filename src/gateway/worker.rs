@@ -22,6 +22,7 @@ use super::pipeline::Context;
 use super::service::ClientService;
 use super::shared::Gateway;
 use super::upstream::{Pool, PoolLimits};
+use super::waits::Waits;
 use crate::http::serve::{self, Arrival, Stop};
 use crate::net::accept::{Acceptor, Admission, Apology};
 use crate::net::dial::Dialer;
@@ -202,6 +203,14 @@ async fn take_in(
     }
 }
 
+/// What a worker shares with no other one.
+#[derive(Clone)]
+struct Own {
+    pool: Arc<Pool>,
+    waits: Arc<Waits>,
+    recorder: Option<Arc<Recorder>>,
+}
+
 struct Worker {
     gateway: Arc<Gateway>,
     dialer: Arc<Dialer>,
@@ -210,28 +219,39 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(self, mut inbox: mpsc::Receiver<(std::net::TcpStream, Handed)>) -> io::Result<()> {
+    async fn run(self, inbox: mpsc::Receiver<(std::net::TcpStream, Handed)>) -> io::Result<()> {
         let timeouts = &self.gateway.timeouts;
-        let pool = Pool::new(
-            Arc::clone(&self.dialer),
-            PoolLimits {
-                connect: timeouts.upstream_connect.get(),
-                keep_alive: timeouts.upstream_keep_alive.get(),
-                idle_per_origin: IDLE_PER_ORIGIN,
-            },
-        );
-        let recorder = self.gateway.audit.as_ref().map(|audit| audit.recorder());
+        let own = Own {
+            pool: Pool::new(
+                Arc::clone(&self.dialer),
+                PoolLimits {
+                    connect: timeouts.upstream_connect.get(),
+                    keep_alive: timeouts.upstream_keep_alive.get(),
+                    idle_per_origin: IDLE_PER_ORIGIN,
+                },
+            ),
+            waits: Waits::new(),
+            recorder: self.gateway.audit.as_ref().map(|audit| audit.recorder()),
+        };
+        tokio::select! {
+            () = self.serve_all(inbox, &own) => Ok(()),
+            // It has no end.
+            () = own.waits.watch() => Ok(()),
+        }
+    }
+
+    async fn serve_all(&self, mut inbox: mpsc::Receiver<(std::net::TcpStream, Handed)>, own: &Own) {
         let connections = TaskTracker::new();
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 arrived = inbox.recv() => match arrived {
-                    Some((stream, handed)) => self.serve(&connections, &pool, recorder.as_ref(), stream, handed),
+                    Some((stream, handed)) => self.serve(&connections, own, stream, handed),
                     None => break,
                 },
                 _ = sweep.tick() => {
-                    pool.sweep(Instant::now());
+                    own.pool.sweep(Instant::now());
                     self.gateway.close_expired();
                 }
                 () = self.stop.soft.cancelled() => break,
@@ -241,7 +261,7 @@ impl Worker {
         // What the acceptor had handed over already is served too, and told to go away.
         inbox.close();
         while let Some((stream, handed)) = inbox.recv().await {
-            self.serve(&connections, &pool, recorder.as_ref(), stream, handed);
+            self.serve(&connections, own, stream, handed);
         }
         connections.close();
         connections.wait().await;
@@ -250,14 +270,12 @@ impl Worker {
             () = self.gateway.tunnels.wait() => {}
             () = self.stop.hard.cancelled() => {}
         }
-        Ok(())
     }
 
     fn serve(
         &self,
         connections: &TaskTracker,
-        pool: &Arc<Pool>,
-        recorder: Option<&Arc<Recorder>>,
+        own: &Own,
         stream: std::net::TcpStream,
         handed: Handed,
     ) {
@@ -272,21 +290,18 @@ impl Worker {
             permit,
             tls,
         };
-        let (gateway, pool, stop) = (
-            Arc::clone(&self.gateway),
-            Arc::clone(pool),
-            self.stop.clone(),
-        );
-        let recorder = recorder.cloned();
+        let (gateway, stop) = (Arc::clone(&self.gateway), self.stop.clone());
+        let own = own.clone();
         connections.spawn(async move {
             gateway.usage.connections.increment(1);
             let limits = gateway.serve_limits;
             let make_service = |connection| {
                 ClientService::new(Context {
                     gateway: Arc::clone(&gateway),
-                    pool,
+                    pool: own.pool,
+                    waits: own.waits,
                     connection,
-                    recorder,
+                    recorder: own.recorder,
                 })
             };
             if let Err(error) = serve::serve(arrival, &limits, &stop, make_service).await {

@@ -62,7 +62,8 @@ impl Allowed {
         let Some(caller) = &self.caller else {
             return Vec::new();
         };
-        let user = header_text(&caller.username);
+        let encoded = |text| header_text(text).into_owned();
+        let user = encoded(&caller.username);
         let mut headers = vec![
             ("x-user", user.clone()),
             ("x-username", user),
@@ -70,10 +71,10 @@ impl Allowed {
             ("x-auth-method", caller.method.as_str().to_owned()),
         ];
         let client = caller.client_id.as_deref();
-        headers.extend(client.map(|client| ("x-client-id", header_text(client))));
+        headers.extend(client.map(|client| ("x-client-id", encoded(client))));
         headers.extend(self.server.clone().map(|server| ("x-server-name", server)));
         let tool = self.tool.as_deref();
-        headers.extend(tool.map(|tool| ("x-tool-name", header_text(tool))));
+        headers.extend(tool.map(|tool| ("x-tool-name", encoded(tool))));
         headers
     }
 }

@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use bytes::BytesMut;
-use http::header::{self, HeaderMap, HeaderName};
 use http::{HeaderValue, Method, Request, StatusCode};
 use tokio::time::Instant;
 
@@ -14,6 +12,7 @@ use super::{External, MAX_BODY_BYTES};
 use crate::domain::principal::{AuthMethod, Principal};
 use crate::gateway::account::RequestId;
 use crate::gateway::body::RequestBody;
+use crate::gateway::fields::{FieldList, Name, visible};
 use crate::gateway::message;
 use crate::gateway::prepare::Fields;
 use crate::gateway::reason::Reason;
@@ -24,7 +23,7 @@ use crate::protocol::envelope::{Envelope, Kind};
 #[derive(Debug)]
 pub struct Question<'a> {
     /// The field that the credential came in, and the credential.
-    pub credential: Option<(HeaderName, &'a HeaderValue)>,
+    pub credential: Option<(&'static str, &'a [u8])>,
     /// What the client called.
     pub url: HeaderValue,
     /// How.
@@ -44,7 +43,7 @@ impl Question<'_> {
             context.update(bytes);
         };
         let (field, credential) = match &self.credential {
-            Some((field, credential)) => (field.as_str(), credential.as_bytes()),
+            Some(credential) => *credential,
             None => ("", &b""[..]),
         };
         part(field.as_bytes());
@@ -69,20 +68,20 @@ impl Question<'_> {
     }
 
     fn write(&self, external: &External, fields: &mut impl Fields) {
-        fields.put(&header::HOST, &external.host);
-        fields.put(&ORIGINAL_URL, &self.url);
-        fields.put_bytes(&ORIGINAL_METHOD, self.method.as_str().as_bytes());
+        fields.put("host", external.host.as_bytes());
+        fields.put("x-original-url", self.url.as_bytes());
+        fields.put("x-original-method", self.method.as_str().as_bytes());
         if let Some((body, _)) = &self.message {
-            fields.put(&BODY, body);
+            fields.put("x-body", body.as_bytes());
         }
         if let Some((field, credential)) = &self.credential {
-            fields.put(field, credential);
+            fields.put_secret(field, credential);
         }
         if let Some(token) = &external.token {
-            fields.put(&GATEWAY_AUTHORIZATION, token);
+            fields.put_secret("x-gateway-authorization", token.as_bytes());
         }
-        fields.put_bytes(&REQUEST_ID, self.request_id.text().as_bytes());
-        fields.put_bytes(&header::ACCEPT_ENCODING, b"identity");
+        fields.put("x-request-id", self.request_id.text().as_bytes());
+        fields.put("accept-encoding", b"identity");
     }
 }
 
@@ -93,6 +92,10 @@ impl Question<'_> {
 pub fn as_field(message: &[u8]) -> Result<HeaderValue, Reason> {
     if message.len() > MAX_BODY_BYTES {
         return Err(Reason::BodyTooLarge);
+    }
+    let is_plain = memchr::memchr3(b'\r', b'\n', 0x7f, message).is_none();
+    if is_plain {
+        return HeaderValue::from_bytes(message).map_err(|_| Reason::BadMessage);
     }
     let mut line = Vec::with_capacity(message.len());
     for byte in message {
@@ -113,22 +116,27 @@ pub(super) async fn ask(
     question: &Question<'_>,
 ) -> Result<Verdict, &'static str> {
     let answer = send(external, pool, question).await;
-    let (head, body) = answer.map_err(Reason::message)?.response.into_parts();
-    let deadline = Instant::now() + external.limit;
-    // Read to its end, so that the connection serves again.
-    message::hold(body, MAX_ANSWER_BYTES, external.limit, deadline)
-        .await
-        .map_err(|_| "its body is too long or broke off")?;
-    match head.status {
-        StatusCode::OK => identity(&head.headers).map(Verdict::Allowed),
+    let Answer {
+        status,
+        fields,
+        mut body,
+        ..
+    } = answer.map_err(Reason::message)?;
+    if body.take_whole().is_none() {
+        // Read to its end, so that the connection serves again. Boxed: it is mostly there.
+        let deadline = Instant::now() + external.limit;
+        let reading = message::hold(body, MAX_ANSWER_BYTES, external.limit, deadline);
+        Box::pin(reading)
+            .await
+            .map_err(|_| "its body is too long or broke off")?;
+    }
+    match status {
+        StatusCode::OK => identity(&fields).map(Verdict::Allowed),
         StatusCode::UNAUTHORIZED => Ok(Verdict::Refused(
             Reason::Unauthenticated,
-            challenge(&head.headers),
+            challenge(&fields),
         )),
-        StatusCode::FORBIDDEN => Ok(Verdict::Refused(
-            Reason::Forbidden,
-            challenge(&head.headers),
-        )),
+        StatusCode::FORBIDDEN => Ok(Verdict::Refused(Reason::Forbidden, challenge(&fields))),
         status if status.is_redirection() => Err("it redirects, which is not followed"),
         status if status.is_server_error() => Err("it answers with a server error"),
         _ => Err("its status is neither 200, 401 nor 403"),
@@ -141,7 +149,7 @@ async fn send(
     question: &Question<'_>,
 ) -> Result<Answer, Reason> {
     if external.origin.is_plain() {
-        let mut head = BytesMut::with_capacity(HEAD_BYTES);
+        let mut head = Vec::with_capacity(HEAD_BYTES);
         head.extend_from_slice(b"GET ");
         head.extend_from_slice(external.path.as_str().as_bytes());
         head.extend_from_slice(b" HTTP/1.1\r\n");
@@ -161,13 +169,13 @@ async fn send(
 }
 
 /// Who it says that it is; nobody, where it names nobody.
-fn identity(headers: &HeaderMap) -> Result<Option<Arc<Principal>>, &'static str> {
-    let user = text(headers, "x-user")?;
-    let username = text(headers, "x-username")?;
+fn identity(fields: &FieldList) -> Result<Option<Arc<Principal>>, &'static str> {
+    let user = text(fields, "x-user")?;
+    let username = text(fields, "x-username")?;
     let Some(subject) = user.clone().or_else(|| username.clone()) else {
         return Ok(None);
     };
-    let scopes = single(headers, "x-scopes")?.unwrap_or_default();
+    let scopes = single(fields, "x-scopes")?.unwrap_or_default();
     let scopes: BTreeSet<Arc<str>> = scopes
         .split_ascii_whitespace()
         .map(decoded)
@@ -181,27 +189,27 @@ fn identity(headers: &HeaderMap) -> Result<Option<Arc<Principal>>, &'static str>
         scopes,
         groups: BTreeSet::new(),
         method: AuthMethod::External,
-        client_id: text(headers, "x-client-id")?,
+        client_id: text(fields, "x-client-id")?,
         token_id: None,
         expires_at: None,
     })))
 }
 
 /// The only field of a name; what is there twice could be read in two ways.
-fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, &'static str> {
-    let mut all = headers.get_all(name).iter();
+fn single<'f>(fields: &'f FieldList, name: &'f str) -> Result<Option<&'f str>, &'static str> {
+    let mut all = fields.spelt(name);
     let value = all.next();
     if all.next().is_some() {
         return Err("a field of the identity is there twice");
     }
-    let text = value.map(|value| std::str::from_utf8(value.as_bytes()));
+    let text = value.map(std::str::from_utf8);
     let text = text.transpose();
     text.map_err(|_| "a field of the identity is not UTF-8")
 }
 
 /// A name; none where the field is missing or empty.
-fn text(headers: &HeaderMap, name: &str) -> Result<Option<Arc<str>>, &'static str> {
-    let value = single(headers, name)?.map(str::trim);
+fn text(fields: &FieldList, name: &str) -> Result<Option<Arc<str>>, &'static str> {
+    let value = single(fields, name)?.map(str::trim);
     value
         .filter(|value| !value.is_empty())
         .map(decoded)
@@ -218,13 +226,11 @@ fn decoded(value: &str) -> Result<Arc<str>, &'static str> {
 }
 
 /// What it asks for, as far as that can be passed on without doubt.
-fn challenge(headers: &HeaderMap) -> Option<HeaderValue> {
-    let asked: Vec<&str> = headers
-        .get_all(header::WWW_AUTHENTICATE)
-        .iter()
-        .map(HeaderValue::to_str)
-        .collect::<Result<_, _>>()
-        .ok()?;
+fn challenge(fields: &FieldList) -> Option<HeaderValue> {
+    let asked: Vec<&str> = fields
+        .all(Name::WwwAuthenticate)
+        .map(visible)
+        .collect::<Option<_>>()?;
     let joined = asked.join(", ");
     if joined.is_empty() || joined.len() > MAX_CHALLENGE_BYTES {
         return None;
@@ -232,11 +238,6 @@ fn challenge(headers: &HeaderMap) -> Option<HeaderValue> {
     HeaderValue::try_from(joined).ok()
 }
 
-const ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
-const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
-const BODY: HeaderName = HeaderName::from_static("x-body");
-const GATEWAY_AUTHORIZATION: HeaderName = HeaderName::from_static("x-gateway-authorization");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Room for a question's head; it grows where that is not enough.
 const HEAD_BYTES: usize = 2 * 1024;
 /// The body says nothing that the head does not.

@@ -66,13 +66,18 @@ impl Verdicts {
 
     /// The verdict of this key: a remembered one, that of a question under way, or what `ask` says.
     /// May be dropped at any point; who waits beside then asks.
-    pub(super) async fn of<F>(&self, key: Key, ask: impl FnOnce() -> F) -> Result<Verdict, Reason>
+    pub(super) async fn of<F>(
+        &self,
+        key: impl FnOnce() -> Key,
+        ask: impl FnOnce() -> F,
+    ) -> Result<Verdict, Reason>
     where
         F: Future<Output = Result<Verdict, Reason>>,
     {
         if self.ttl.is_zero() {
             return ask().await;
         }
+        let key = key();
         if let Some(verdict) = self.find(&key) {
             return Ok(verdict);
         }

@@ -10,16 +10,14 @@ use crate::gateway::table::Table;
 
 #[test]
 fn other_alphabets_and_encodings_are_not_read() {
-    let head = |name: HeaderName, value: &'static str| {
-        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
-    };
+    let head = |name, value| FieldList::from_iter([(name, value)]);
     for kind in [
         "application/json",
         "application/json; charset=utf-8",
         "text/event-stream;Charset=\"UTF-8\"; x=y",
         "application/json;",
     ] {
-        let head = head(header::CONTENT_TYPE, kind);
+        let head = head("content-type", kind);
         assert_eq!(check(StatusCode::OK, &head), Ok(()), "{kind}");
         assert_eq!(
             check(StatusCode::PARTIAL_CONTENT, &head),
@@ -32,7 +30,7 @@ fn other_alphabets_and_encodings_are_not_read() {
         "application/json; a=b;charset = \"iso-8859-1\"",
         "application/json; charset",
     ] {
-        let head = head(header::CONTENT_TYPE, kind);
+        let head = head("content-type", kind);
         assert_eq!(check(StatusCode::OK, &head), Err(Error::Encoded), "{kind}");
     }
     for (encoding, passes) in [
@@ -41,7 +39,7 @@ fn other_alphabets_and_encodings_are_not_read() {
         ("", false),
         ("br", false),
     ] {
-        let head = head(header::CONTENT_ENCODING, encoding);
+        let head = head("content-encoding", encoding);
         assert_eq!(check(StatusCode::OK, &head).is_ok(), passes, "{encoding}");
     }
 }

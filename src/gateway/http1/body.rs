@@ -98,6 +98,14 @@ impl Body {
         self
     }
 
+    /// All of it, where it came with its head.
+    pub fn take_whole(&mut self) -> Option<Bytes> {
+        match &mut self.kind {
+            Kind::Whole(bytes) => Some(std::mem::take(bytes)),
+            Kind::Coming(_) => None,
+        }
+    }
+
     /// Where the client's bytes go behind a 101; only a request that asks for one has it.
     pub const fn take_upgrade(&mut self) -> Option<OnUpgrade> {
         self.upgrade.take()

@@ -6,8 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::StatusCode;
 
+use super::super::head::Reply;
 use super::Answering;
 use super::body::Receiving;
 use super::out::{Asked, Coding, Out};
@@ -57,7 +58,7 @@ impl<B: http_body::Body<Data = Bytes, Error: Display> + Unpin> Exchange<B> {
             match &mut self.answer {
                 Stage::Making(answering) => match answering.as_mut().poll(context) {
                     Poll::Pending => return false,
-                    Poll::Ready(response) => self.head(response),
+                    Poll::Ready(reply) => self.head(reply),
                 },
                 Stage::Body(..) if self.out.is_full() => return true,
                 Stage::Body(body, coding) => {
@@ -75,14 +76,20 @@ impl<B: http_body::Body<Data = Bytes, Error: Display> + Unpin> Exchange<B> {
         }
     }
 
-    fn head(&mut self, response: Response<B>) {
-        let (parts, body) = response.into_parts();
+    fn head(&mut self, reply: Reply<B>) {
+        let Reply {
+            status,
+            fields,
+            body,
+        } = reply;
         if let Some(upgrade) = &mut self.upgrade
-            && parts.status == StatusCode::SWITCHING_PROTOCOLS
+            && status == StatusCode::SWITCHING_PROTOCOLS
         {
             upgrade.accept();
         }
-        let (coding, persistent) = self.out.head(&parts, &body.size_hint(), self.asked);
+        let (coding, persistent) = self
+            .out
+            .head(status, &fields, &body.size_hint(), self.asked);
         self.asked.persistent = persistent;
         let over = coding == Coding::Bodiless || body.is_end_stream();
         self.answer = if over {

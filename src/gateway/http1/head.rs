@@ -5,13 +5,13 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Buf as _, Bytes};
-use http::header::{self, HeaderName};
 use http::uri::Uri;
-use http::{HeaderValue, Method, StatusCode, Version};
+use http::{Method, StatusCode, Version};
 
-use crate::gateway::fields::FieldList;
+use crate::domain::target;
+use crate::gateway::fields::{FieldList, Name};
 use crate::gateway::framing::{Framing, decimal};
-use crate::gateway::head::RequestHead;
+use crate::gateway::head::{RequestHead, Target};
 
 /// How much a head may be.
 #[derive(Clone, Copy, Debug)]
@@ -94,38 +94,60 @@ pub(super) fn read(came: &mut Bytes, limits: HeadLimits) -> Result<Option<Head>,
     if length > limits.bytes {
         return Err(Refused::TooLarge);
     }
-    only_whole_line_ends(came.get(..length).unwrap_or_default())?;
     let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version)
     else {
         return Ok(None);
     };
     let is_11 = minor == 1;
+    // Behind the target: a blank, the version and a line's end.
+    let target_ends = end_of(came, target);
+    let first_field = target_ends.map(|at| at.wrapping_add(b" HTTP/1.1\r\n".len()));
     let method = Method::from_bytes(method.as_bytes())
         .map_err(|_| Refused::Syntax(httparse::Error::Token))?;
-    let uri =
-        Uri::from_maybe_shared(came.slice_ref(target.as_bytes())).map_err(|_| Refused::Target)?;
+    let target = if target::is_plain(target.as_bytes()) {
+        Target::Plain(target.to_owned())
+    } else {
+        let uri = Uri::from_maybe_shared(came.slice_ref(target.as_bytes()));
+        Target::Any(uri.map_err(|_| Refused::Target)?)
+    };
     let version = if is_11 {
         Version::HTTP_11
     } else {
         Version::HTTP_10
     };
     let mut framing = FramingFields::default();
-    let mut fields = FieldList::with_capacity(parsed.headers.len());
+    let text = came.slice(..length);
+    let mut fields = FieldList::of(text, parsed.headers.len());
     for field in parsed.headers.iter() {
-        let name = HeaderName::from_bytes(field.name.as_bytes())
-            .map_err(|_| Refused::Syntax(httparse::Error::HeaderName))?;
-        framing.note(&name, field.value)?;
-        let value = HeaderValue::from_maybe_shared(came.slice_ref(field.value))
-            .map_err(|_| Refused::Syntax(httparse::Error::HeaderValue))?;
-        fields.push(name, value);
+        let name = Name::of(field.name.as_bytes());
+        framing.note(name, field.value)?;
+        fields.note(name, field.name.as_bytes(), field.value);
+    }
+    let head = came.get(..length).unwrap_or_default();
+    let usual = first_field.is_some_and(|first| {
+        let before = head
+            .get(..first)
+            .is_some_and(|line| line.ends_with(b"\r\n"));
+        before && head.ends_with(b"\r\n\r\n") && fields.are_lines(first..length.wrapping_sub(2))
+    });
+    if !usual {
+        only_whole_line_ends(head)?;
     }
     came.advance(length);
     Ok(Some(Head {
         persistent: !framing.close && (is_11 || framing.keep_alive),
         expects: is_11 && framing.expects,
         framing: framing.decided(is_11)?,
-        request: RequestHead::new(method, version, uri, fields),
+        request: RequestHead::new(method, version, target, fields),
     }))
+}
+
+/// Where a part of a text ends in it.
+fn end_of(text: &[u8], part: &str) -> Option<usize> {
+    let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    start
+        .checked_add(part.len())
+        .filter(|end| *end <= text.len())
 }
 
 /// A bare line feed ends a line for some readers and none for others (RFC 9112 §2.2).
@@ -151,16 +173,16 @@ struct FramingFields {
 }
 
 impl FramingFields {
-    fn note(&mut self, name: &HeaderName, value: &[u8]) -> Result<(), Refused> {
-        match *name {
-            header::CONTENT_LENGTH => {
+    fn note(&mut self, name: Name, value: &[u8]) -> Result<(), Refused> {
+        match name {
+            Name::ContentLength => {
                 let length = decimal(value).ok_or(Refused::Framing)?;
                 // A second one is refused even if it is the same.
                 if self.length.replace(length).is_some() {
                     return Err(Refused::Framing);
                 }
             }
-            header::TRANSFER_ENCODING => {
+            Name::TransferEncoding => {
                 if self.chunked {
                     return Err(Refused::Framing);
                 }
@@ -170,14 +192,14 @@ impl FramingFields {
                 }
                 self.chunked = true;
             }
-            header::CONNECTION => {
+            Name::Connection => {
                 for token in value.split(|byte| *byte == b',') {
                     let token = token.trim_ascii();
                     self.close |= token.eq_ignore_ascii_case(b"close");
                     self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
-            header::EXPECT => self.expects |= value.eq_ignore_ascii_case(b"100-continue"),
+            Name::Expect => self.expects |= value.eq_ignore_ascii_case(b"100-continue"),
             _ => {}
         }
         Ok(())
@@ -227,7 +249,7 @@ mod tests {
             (head.request.raw_path(), head.request.query()),
             ("/a", Some("b"))
         );
-        assert_eq!(head.request.header(header::HOST).unwrap(), "x");
+        assert_eq!(head.request.field_str(Name::Host), Some("x"));
         assert_eq!(head.framing, Framing::Length(3));
         assert!(head.persistent && head.expects);
         assert_eq!(rest, "abc");

@@ -6,18 +6,20 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
-use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use http::header::{self, HeaderMap};
-use http::{StatusCode, response};
+use bytes::{Buf as _, Bytes};
+use http::StatusCode;
 use http_body::SizeHint;
 use tokio::io::AsyncWrite;
 
+use crate::gateway::fields::{FieldList, Name, connection_tokens};
 use crate::gateway::framing;
 
 /// Bytes that were not written yet: small parts joined, a large one as it came.
 #[derive(Debug, Default)]
 pub(super) struct Out {
-    joined: BytesMut,
+    joined: Vec<u8>,
+    /// So much of it was written.
+    sent: usize,
     large: Bytes,
     tail: &'static [u8],
 }
@@ -47,15 +49,16 @@ impl Out {
     /// Writes an answer's head. Says how its body is coded and whether the connection goes on.
     pub(super) fn head(
         &mut self,
-        parts: &response::Parts,
+        status: StatusCode,
+        fields: &FieldList,
         body: &SizeHint,
         asked: Asked,
     ) -> (Coding, bool) {
-        let status = parts.status;
         let switching = status == StatusCode::SWITCHING_PROTOCOLS;
-        let announced = parts.headers.get(header::CONTENT_LENGTH);
-        let length = announced
-            .and_then(|value| framing::decimal(value.as_bytes()))
+        let announced = fields.has(Name::ContentLength);
+        let length = fields
+            .get(Name::ContentLength)
+            .and_then(framing::decimal)
             .or_else(|| body.exact());
         let bodiless = status.is_informational()
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -65,75 +68,73 @@ impl Out {
             None if asked.is_11 => Coding::Chunked,
             None => Coding::UntilClose,
         };
-        let persistent =
-            asked.persistent && coding != Coding::UntilClose && !closes(&parts.headers);
-        self.joined.reserve(USUAL_HEAD);
-        self.joined.put_slice(b"HTTP/1.1 ");
-        self.joined.put_slice(status.as_str().as_bytes());
-        self.joined.put_u8(b' ');
-        self.joined
-            .put_slice(status.canonical_reason().unwrap_or("").as_bytes());
-        self.joined.put_slice(b"\r\n");
-        for (name, value) in &parts.headers {
-            // The framing is ours, and so is what is said of the connection.
-            let ours = matches!(*name, header::TRANSFER_ENCODING | header::CONNECTION);
-            if !ours || (switching && *name == header::CONNECTION) {
-                self.field(name.as_str().as_bytes(), value.as_bytes());
-            }
+        let persistent = asked.persistent && coding != Coding::UntilClose && !closes(fields);
+        let small = body.upper().filter(|bytes| *bytes <= JOINED as u64);
+        let room = small.and_then(|bytes| usize::try_from(bytes).ok());
+        let head = &mut self.joined;
+        head.reserve(fields.bytes() + 4 * fields.len() + room.unwrap_or(0) + USUAL_HEAD);
+        if status == StatusCode::OK {
+            head.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+        } else {
+            head.extend_from_slice(b"HTTP/1.1 ");
+            head.extend_from_slice(status.as_str().as_bytes());
+            head.extend_from_slice(b" ");
+            head.extend_from_slice(status.canonical_reason().unwrap_or("").as_bytes());
+            head.extend_from_slice(b"\r\n");
         }
-        match coding {
-            Coding::Length(length) if announced.is_none() => {
-                self.joined.put_slice(b"content-length: ");
-                decimal(&mut self.joined, length);
-                self.joined.put_slice(b"\r\n");
-            }
-            Coding::Bodiless if announced.is_none() && asked.head_only && !bodiless => {
-                if let Some(length) = length {
-                    self.joined.put_slice(b"content-length: ");
-                    decimal(&mut self.joined, length);
-                    self.joined.put_slice(b"\r\n");
-                }
-            }
-            Coding::Chunked => self.joined.put_slice(b"transfer-encoding: chunked\r\n"),
-            Coding::Length(_) | Coding::Bodiless | Coding::UntilClose => {}
+        // The framing is ours, and so is what is said of the connection.
+        fields.write(head, |name, _| match name {
+            Name::TransferEncoding => false,
+            Name::Connection => switching,
+            _ => true,
+        });
+        let sends_length = match coding {
+            Coding::Length(_) => true,
+            Coding::Bodiless => asked.head_only && !bodiless,
+            Coding::Chunked | Coding::UntilClose => false,
+        };
+        if let Some(length) = length.filter(|_| sends_length && !announced) {
+            head.extend_from_slice(b"content-length: ");
+            decimal(head, length);
+            head.extend_from_slice(b"\r\n");
+        }
+        if coding == Coding::Chunked {
+            head.extend_from_slice(b"transfer-encoding: chunked\r\n");
         }
         match (persistent, asked.is_11) {
             _ if switching => {}
-            (false, _) => self.joined.put_slice(b"connection: close\r\n"),
-            (true, false) => self.joined.put_slice(b"connection: keep-alive\r\n"),
+            (false, _) => head.extend_from_slice(b"connection: close\r\n"),
+            (true, false) => head.extend_from_slice(b"connection: keep-alive\r\n"),
             (true, true) => {}
         }
-        if !parts.headers.contains_key(header::DATE) {
-            self.joined.put_slice(b"date: ");
-            DATE.with_borrow_mut(|date| self.joined.put_slice(date.now()));
-            self.joined.put_slice(b"\r\n");
+        if !fields.has(Name::Date) {
+            head.extend_from_slice(b"date: ");
+            DATE.with_borrow_mut(|date| head.extend_from_slice(date.now()));
+            head.extend_from_slice(b"\r\n");
         }
-        self.joined.put_slice(b"\r\n");
+        head.extend_from_slice(b"\r\n");
         (coding, persistent)
-    }
-
-    fn field(&mut self, name: &[u8], value: &[u8]) {
-        self.joined.put_slice(name);
-        self.joined.put_slice(b": ");
-        self.joined.put_slice(value);
-        self.joined.put_slice(b"\r\n");
     }
 
     /// An answer without a body, behind which the connection ends.
     pub(super) fn refusal(&mut self, status: StatusCode) {
-        let (mut parts, ()) = http::Response::new(()).into_parts();
-        parts.status = status;
         let asked = Asked {
             head_only: false,
             is_11: true,
             persistent: false,
         };
-        self.head(&parts, &SizeHint::with_exact(0), asked);
+        self.head(
+            status,
+            &FieldList::default(),
+            &SizeHint::with_exact(0),
+            asked,
+        );
     }
 
     /// Leave to send the body (RFC 9110 §15.2.1).
     pub(super) fn go_on(&mut self) {
-        self.joined.put_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        self.joined
+            .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
     }
 
     /// A part of the body. Nothing may be added while [`Out::is_full`].
@@ -162,8 +163,8 @@ impl Out {
         };
         if data.len() <= JOINED {
             self.joined.reserve(data.len() + tail.len());
-            self.joined.put_slice(&data);
-            self.joined.put_slice(tail);
+            self.joined.extend_from_slice(&data);
+            self.joined.extend_from_slice(tail);
         } else {
             (self.large, self.tail) = (data, tail);
         }
@@ -178,7 +179,7 @@ impl Out {
         match coding {
             Coding::Length(1..) => Err(io::Error::other("an answer is shorter than it says")),
             Coding::Chunked if self.large.is_empty() => {
-                self.joined.put_slice(b"0\r\n\r\n");
+                self.joined.extend_from_slice(b"0\r\n\r\n");
                 Ok(())
             }
             Coding::Chunked => {
@@ -190,7 +191,11 @@ impl Out {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.joined.is_empty() && self.large.is_empty() && self.tail.is_empty()
+        self.waiting().is_empty() && self.large.is_empty() && self.tail.is_empty()
+    }
+
+    fn waiting(&self) -> &[u8] {
+        self.joined.get(self.sent..).unwrap_or_default()
     }
 
     /// Whether it has to be written before more is added.
@@ -212,9 +217,9 @@ impl Out {
         }
         while !self.is_empty() {
             let count = if self.large.is_empty() && self.tail.is_empty() {
-                ready!(Pin::new(&mut *io).poll_write(context, &self.joined))?
+                ready!(Pin::new(&mut *io).poll_write(context, self.waiting()))?
             } else {
-                let slices = [&*self.joined, &*self.large, self.tail].map(IoSlice::new);
+                let slices = [self.waiting(), &*self.large, self.tail].map(IoSlice::new);
                 ready!(Pin::new(&mut *io).poll_write_vectored(context, &slices))?
             };
             if count == 0 {
@@ -223,14 +228,14 @@ impl Out {
             self.written(count);
         }
         // What waits for the next part waits without a buffer.
-        self.joined = BytesMut::new();
+        (self.joined, self.sent) = (Vec::new(), 0);
         // TLS may hold what a full socket did not take.
         Pin::new(io).poll_flush(context)
     }
 
     fn written(&mut self, count: usize) {
-        let of_joined = count.min(self.joined.len());
-        self.joined.advance(of_joined);
+        let of_joined = count.min(self.waiting().len());
+        self.sent += of_joined;
         let of_large = (count - of_joined).min(self.large.len());
         self.large.advance(of_large);
         self.tail = self
@@ -240,14 +245,11 @@ impl Out {
     }
 }
 
-fn closes(headers: &HeaderMap) -> bool {
-    headers.get_all(header::CONNECTION).iter().any(|value| {
-        let mut tokens = value.as_bytes().split(|byte| *byte == b',');
-        tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close"))
-    })
+fn closes(fields: &FieldList) -> bool {
+    connection_tokens(fields).any(|token| token.eq_ignore_ascii_case(b"close"))
 }
 
-fn decimal(to: &mut BytesMut, mut number: u64) {
+fn decimal(to: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
     let mut used = 0;
     for digit in digits.iter_mut().rev() {
@@ -258,11 +260,11 @@ fn decimal(to: &mut BytesMut, mut number: u64) {
             break;
         }
     }
-    to.put_slice(digits.get(digits.len() - used..).unwrap_or_default());
+    to.extend_from_slice(digits.get(digits.len() - used..).unwrap_or_default());
 }
 
 /// A chunk's size line.
-fn hex(to: &mut BytesMut, size: usize) {
+fn hex(to: &mut Vec<u8>, size: usize) {
     let mut line = [0; 18];
     let mut used = 2;
     line[16..].copy_from_slice(b"\r\n");
@@ -279,7 +281,7 @@ fn hex(to: &mut BytesMut, size: usize) {
         }
     }
     to.reserve(used);
-    to.put_slice(line.get(line.len() - used..).unwrap_or_default());
+    to.extend_from_slice(line.get(line.len() - used..).unwrap_or_default());
 }
 
 /// This second, as a `Date` field says it.
@@ -330,14 +332,14 @@ mod tests {
     #[test]
     fn writes_sizes_as_they_are_read() {
         for size in [1, 9, 10, 15, 16, 255, 4096, 65_535, usize::MAX] {
-            let mut line = BytesMut::new();
+            let mut line = Vec::new();
             hex(&mut line, size);
             assert_eq!(&line[..], format!("{size:x}\r\n").as_bytes());
-            let mut number = BytesMut::new();
+            let mut number = Vec::new();
             decimal(&mut number, size as u64);
             assert_eq!(&number[..], size.to_string().as_bytes());
         }
-        let mut none = BytesMut::new();
+        let mut none = Vec::new();
         decimal(&mut none, 0);
         assert_eq!(&none[..], b"0");
     }

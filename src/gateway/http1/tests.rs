@@ -42,8 +42,8 @@ impl Answer for Answers {
             let path = head.raw_path().to_owned();
             match &*path {
                 "/echo" => match body.collect().await {
-                    Ok(body) => Response::new(Full::new(body.to_bytes())),
-                    Err(error) => Response::new(Full::from(error.to_string())),
+                    Ok(body) => Reply::new(StatusCode::OK, Full::new(body.to_bytes())),
+                    Err(error) => Reply::new(StatusCode::OK, Full::from(error.to_string())),
                 },
                 "/late" => {
                     let _late = Late(this.given_up);
@@ -51,11 +51,9 @@ impl Answer for Answers {
                 }
                 "/upgrade" => {
                     *this.upgraded.lock().unwrap() = body.take_upgrade();
-                    let mut response = Response::new(Full::default());
-                    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-                    response
+                    Reply::new(StatusCode::SWITCHING_PROTOCOLS, Full::default())
                 }
-                _ => Response::new(Full::from(path)),
+                _ => Reply::new(StatusCode::OK, Full::from(path)),
             }
         })
     }

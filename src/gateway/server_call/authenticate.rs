@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use http::header::{self, HeaderName};
-
+use super::super::fields::Name;
 use super::super::foreign;
 use super::super::pipeline::{Context, Exchange};
 use super::super::reason::Reason;
@@ -14,6 +13,14 @@ use crate::auth::verify::Rejection;
 use crate::catalog::snapshot::Access;
 use crate::domain::policy::{self, ANONYMOUS, Action};
 use crate::domain::principal::Principal;
+
+/// What a look at the token that was shown comes to.
+pub(super) enum Judged<'r> {
+    /// Whose it is; nobody where that is for an external auth server to say, or for nobody.
+    Caller(Option<Arc<Principal>>),
+    /// It takes longer to find out.
+    Asks(foreign::Question<'r>, Rejection),
+}
 
 /// Checks the token that was shown. Cookies are never a credential here. Where an external auth
 /// server is asked too, a token that is not known here leaves the caller open.
@@ -26,46 +33,15 @@ pub(super) async fn authenticate(
     if route.route.public {
         return Ok(Call::default());
     }
-    let elsewhere = exchange.head.header(X_AUTHORIZATION).is_some();
-    let field = if elsewhere {
-        X_AUTHORIZATION
-    } else {
-        header::AUTHORIZATION
-    };
-    let shown = exchange.head.header_str(&field);
-    let token = shown.and_then(bearer);
-    exchange.reply.token_shown = shown.is_some();
-    let judge_comes = context.gateway.external.is_some();
-    let nothing_shown = exchange.head.header(field).is_none();
-    let anonymous = (nothing_shown && !judge_comes).then(|| anonymous(access, route));
-    let anonymous = anonymous.flatten();
-    exchange.reply.anonymous = anonymous.is_some();
-    let verified = match token {
-        // The auth server knows whom it lets in.
-        _ if judge_comes && access.is_left_to_verdict() => Ok(None),
-        None if judge_comes => Ok(None),
-        None => anonymous.map(Some).ok_or(Reason::Unauthenticated),
-        Some(token) => match context.gateway.verifier.verify(&access.trust, token) {
-            Ok(caller) => Ok(Some(caller)),
-            Err(rejection) if judge_comes && is_of_others(rejection, token) => Ok(None),
-            // What takes longer, and what comes of providers only.
-            Err(rejection) if !access.trust.issuers.is_empty() => {
-                let question = foreign::Question {
-                    token: token.to_owned(),
-                    base: foreign::own_base(context, exchange),
-                    path: route.path().as_str(),
-                };
-                Box::pin(foreign::verify(
-                    &context.gateway,
-                    access,
-                    question,
-                    rejection,
-                ))
-                .await
-                .map(Some)
-            }
-            Err(rejection) => Err(foreign::reason(rejection)),
-        },
+    let elsewhere = exchange.head.has(Name::XAuthorization);
+    let verified = match judge(context, exchange, route, access, elsewhere) {
+        Ok(Judged::Caller(caller)) => Ok(caller),
+        Ok(Judged::Asks(question, rejection)) => {
+            // Boxed: rare, and large.
+            let asking = foreign::verify(&context.gateway, access, question, rejection);
+            Box::pin(asking).await.map(Some)
+        }
+        Err(reason) => Err(reason),
     };
     if !matches!(verified, Ok(Some(_))) {
         tell_who_gives_tokens(context, exchange, access);
@@ -79,6 +55,51 @@ pub(super) async fn authenticate(
         own_token_elsewhere: elsewhere,
         ..Call::default()
     })
+}
+
+fn judge<'r>(
+    context: &Context,
+    exchange: &mut Exchange,
+    route: &'r CompiledRoute,
+    access: &Access,
+    elsewhere: bool,
+) -> Result<Judged<'r>, Reason> {
+    let field = if elsewhere {
+        Name::XAuthorization
+    } else {
+        Name::Authorization
+    };
+    let shown = exchange.head.field_str(field);
+    exchange.reply.token_shown = shown.is_some();
+    let judge_comes = context.gateway.external.is_some();
+    let Some(token) = shown.and_then(bearer) else {
+        if judge_comes {
+            return Ok(Judged::Caller(None));
+        }
+        let nothing_shown = !exchange.head.has(field);
+        let anonymous = nothing_shown.then(|| anonymous(access, route)).flatten();
+        exchange.reply.anonymous = anonymous.is_some();
+        let anonymous = anonymous.ok_or(Reason::Unauthenticated)?;
+        return Ok(Judged::Caller(Some(anonymous)));
+    };
+    if judge_comes && access.is_left_to_verdict() {
+        // The auth server knows whom it lets in.
+        return Ok(Judged::Caller(None));
+    }
+    match context.gateway.verifier.verify(&access.trust, token) {
+        Ok(caller) => Ok(Judged::Caller(Some(caller))),
+        Err(rejection) if judge_comes && is_of_others(rejection, token) => Ok(Judged::Caller(None)),
+        // What takes longer, and what comes of providers only.
+        Err(rejection) if !access.trust.issuers.is_empty() => {
+            let question = foreign::Question {
+                token: token.to_owned(),
+                base: foreign::own_base(context, exchange),
+                path: route.path().as_str(),
+            };
+            Ok(Judged::Asks(question, rejection))
+        }
+        Err(rejection) => Err(foreign::reason(rejection)),
+    }
 }
 
 /// Whether a token may be one of those that only the auth server knows. What is ours, or of a
@@ -133,5 +154,3 @@ fn bearer(value: &str) -> Option<&str> {
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
-
-pub(super) const X_AUTHORIZATION: HeaderName = HeaderName::from_static("x-authorization");

@@ -37,7 +37,7 @@ pub(super) fn counted_as(
         Some(caller) => caller.subject.as_bytes().to_vec(),
         None => {
             let address = pipeline::forwarded(context, exchange).client;
-            [b"@", address.as_bytes()].concat()
+            [b"@", address].concat()
         }
     }
 }

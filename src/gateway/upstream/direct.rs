@@ -21,8 +21,8 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
-use http::{Method, Response};
+use bytes::Bytes;
+use http::Method;
 
 pub use self::body::DirectBody;
 pub(super) use self::wire::Wire;
@@ -38,7 +38,7 @@ pub struct Outgoing {
     /// Decides whether the answer has a body.
     pub method: Method,
     /// Request line, fields and the empty line.
-    pub head: BytesMut,
+    pub head: Vec<u8>,
     /// The held message.
     pub body: Bytes,
 }
@@ -93,10 +93,13 @@ async fn exchange(
     let is_sent = exchange.sent == request.head.len() + request.body.len();
     let home = (head.persistent && is_sent).then(|| (Arc::clone(pool), origin.id));
     let body = DirectBody::new(head.framing, exchange.came, exchange.wire, home);
-    let mut response = Response::new(AnswerBody::Direct(body));
-    *response.status_mut() = head.status;
-    *response.headers_mut() = head.headers;
-    Ok(Answer { response })
+    Ok(Answer {
+        status: head.status,
+        fields: head.fields,
+        body: AnswerBody::Direct(body),
+        is_h2: false,
+        upgrade: None,
+    })
 }
 
 /// One request going out and its answer's head coming in.

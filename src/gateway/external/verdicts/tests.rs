@@ -34,7 +34,7 @@ async fn a_verdict_is_remembered_for_its_time_and_no_longer() {
     let (verdicts, server) = (Verdicts::new(TTL), Server::default());
     for (wait, asked) in [(0, 1), (4_999, 1), (1, 2), (4_000, 2), (1_000, 3)] {
         advance(Duration::from_millis(wait)).await;
-        let verdict = verdicts.of([1; 32], || server.say(YES)).await;
+        let verdict = verdicts.of(|| [1; 32], || server.say(YES)).await;
         assert!(matches!(verdict, Ok(Verdict::Allowed(_))));
         assert_eq!(server.asked(), asked, "after {wait} ms more");
     }
@@ -44,7 +44,7 @@ async fn a_verdict_is_remembered_for_its_time_and_no_longer() {
 async fn being_asked_for_prolongs_nothing() {
     let (verdicts, server) = (Verdicts::new(TTL), Server::default());
     for _ in 0..20 {
-        verdicts.of([1; 32], || server.say(YES)).await.unwrap();
+        verdicts.of(|| [1; 32], || server.say(YES)).await.unwrap();
         advance(Duration::from_secs(1)).await;
     }
     assert_eq!(server.asked(), 4);
@@ -57,9 +57,9 @@ async fn a_verdict_is_as_old_as_its_question() {
         tokio::time::sleep(Duration::from_secs(4)).await;
         server.say(YES).await
     };
-    verdicts.of([1; 32], slow).await.unwrap();
+    verdicts.of(|| [1; 32], slow).await.unwrap();
     advance(Duration::from_secs(1)).await;
-    verdicts.of([1; 32], || server.say(YES)).await.unwrap();
+    verdicts.of(|| [1; 32], || server.say(YES)).await.unwrap();
     assert_eq!(server.asked(), 2);
 }
 
@@ -72,7 +72,7 @@ async fn a_refusal_of_somebody_known_is_remembered_and_nothing_else_is() {
     ] {
         let (verdicts, server) = (Verdicts::new(TTL), Server::default());
         for _ in 0..3 {
-            let _ = verdicts.of([1; 32], || server.say(said.clone())).await;
+            let _ = verdicts.of(|| [1; 32], || server.say(said.clone())).await;
         }
         assert_eq!(server.asked(), asked, "{said:?}");
     }
@@ -84,7 +84,7 @@ async fn other_keys_are_other_questions_and_only_so_many_are_kept() {
     for number in 0..20_000_u64 {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&number.to_le_bytes());
-        verdicts.of(key, || server.say(YES)).await.unwrap();
+        verdicts.of(|| key, || server.say(YES)).await.unwrap();
     }
     assert_eq!(server.asked(), 20_000);
     assert!(verdicts.kept.len() <= ENTRIES);
@@ -95,7 +95,7 @@ async fn other_keys_are_other_questions_and_only_so_many_are_kept() {
 async fn without_a_time_everything_is_asked() {
     let (verdicts, server) = (Verdicts::new(Duration::ZERO), Server::default());
     for _ in 0..3 {
-        verdicts.of([1; 32], || server.say(YES)).await.unwrap();
+        verdicts.of(|| [1; 32], || server.say(YES)).await.unwrap();
     }
     assert_eq!(server.asked(), 3);
 }
@@ -116,7 +116,7 @@ async fn one_question_serves_all_that_wait_even_when_the_first_goes_away() {
                 gate.notified().await;
                 server.say(UNKNOWN).await
             };
-            verdicts.of([1; 32], ask).await
+            verdicts.of(|| [1; 32], ask).await
         });
         tokio::task::yield_now().await;
         if number == 0 {

@@ -5,16 +5,16 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Buf as _, Bytes};
-use http::header::{self, HeaderMap, HeaderName};
-use http::{HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 
+use crate::gateway::fields::{FieldList, Name};
 use crate::gateway::framing::{Framing, decimal};
 
 /// The head of one answer.
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+    pub(super) fields: FieldList,
     pub(super) framing: Framing,
     /// The connection may serve again after the body.
     pub(super) persistent: bool,
@@ -69,51 +69,66 @@ fn read_one(came: &mut Bytes, method: &Method) -> Result<Option<Head>, Malformed
     };
     let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or(Malformed::Syntax(httparse::Error::Status))?;
-    let mut builder = Builder::new(parsed.headers.len());
+    let mut builder = Builder::new(came.slice(..length), parsed.headers.len());
     for field in parsed.headers.iter() {
-        builder.add(field.name.as_bytes(), came.slice_ref(field.value))?;
+        builder.add(field.name.as_bytes(), field.value)?;
     }
     let head = builder.finish(status, parsed.version == Some(1), method)?;
     came.advance(length);
     Ok(Some(head))
 }
 
-/// Collects fields, keeping those of one hop for itself.
+/// Collects fields, keeping what frames the answer for itself.
 struct Builder {
-    headers: HeaderMap,
+    fields: FieldList,
     length: Option<u64>,
     /// Values of `Transfer-Encoding`, and whether they were `chunked` alone.
     encodings: usize,
     chunked: bool,
-    connection: Vec<Bytes>,
+    close: bool,
+    keep_alive: bool,
+    /// Fields of one hop are named.
+    names: bool,
 }
 
 impl Builder {
-    fn new(count: usize) -> Self {
+    fn new(came: Bytes, count: usize) -> Self {
         Self {
-            headers: HeaderMap::with_capacity(count),
+            fields: FieldList::of(came, count),
             length: None,
             encodings: 0,
             chunked: false,
-            connection: Vec::new(),
+            close: false,
+            keep_alive: false,
+            names: false,
         }
     }
 
-    fn add(&mut self, name: &[u8], value: Bytes) -> Result<(), Malformed> {
-        let name = HeaderName::from_bytes(name)
-            .map_err(|_| Malformed::Syntax(httparse::Error::HeaderName))?;
+    fn add(&mut self, spelling: &[u8], value: &[u8]) -> Result<(), Malformed> {
+        let name = Name::of(spelling);
         match name {
-            header::CONNECTION => {
-                self.connection.push(value);
-                return Ok(());
+            Name::Connection => {
+                for token in value.split(|byte| *byte == b',') {
+                    let token = token.trim_ascii();
+                    if token.eq_ignore_ascii_case(b"close") {
+                        self.close = true;
+                    } else if token.eq_ignore_ascii_case(b"keep-alive") {
+                        self.keep_alive = true;
+                    } else {
+                        self.names = true;
+                    }
+                }
+                if !self.names {
+                    return Ok(());
+                }
             }
-            header::TRANSFER_ENCODING => {
+            Name::TransferEncoding => {
                 self.encodings += 1;
                 self.chunked = value.eq_ignore_ascii_case(b"chunked");
                 return Ok(());
             }
-            header::CONTENT_LENGTH => {
-                let length = decimal(&value).ok_or(Malformed::Framing)?;
+            Name::ContentLength => {
+                let length = decimal(value).ok_or(Malformed::Framing)?;
                 if self.length.is_some_and(|other| other != length) {
                     return Err(Malformed::Framing);
                 }
@@ -123,9 +138,7 @@ impl Builder {
             }
             _ => {}
         }
-        let value = HeaderValue::from_maybe_shared(value)
-            .map_err(|_| Malformed::Syntax(httparse::Error::HeaderValue))?;
-        self.headers.append(name, value);
+        self.fields.note(name, spelling, value);
         Ok(())
     }
 
@@ -147,26 +160,16 @@ impl Builder {
             _ => return Err(Malformed::Framing),
         };
         let framing = if bodiless { Framing::Empty } else { framing };
-        let (mut close, mut keep_alive) = (false, false);
-        for named in self
-            .connection
-            .iter()
-            .flat_map(|value| value.split(|byte| *byte == b','))
-        {
-            let named = named.trim_ascii();
-            close |= named.eq_ignore_ascii_case(b"close");
-            keep_alive |= named.eq_ignore_ascii_case(b"keep-alive");
-            if let Ok(name) = HeaderName::from_bytes(named)
-                && name != header::CONTENT_LENGTH
-            {
-                self.headers.remove(name);
-            }
+        if self.names {
+            self.fields.remove_named_by_connection();
         }
+        self.fields.remove(Name::Connection);
+        self.fields.remove(Name::Hop);
         Ok(Head {
             status,
-            headers: self.headers,
+            fields: self.fields,
             framing,
-            persistent: !close && (is_11 || keep_alive) && framing != Framing::UntilClose,
+            persistent: !self.close && (is_11 || self.keep_alive) && framing != Framing::UntilClose,
         })
     }
 }
@@ -199,8 +202,8 @@ mod tests {
             (head.status, head.framing),
             (StatusCode::OK, Framing::Length(3))
         );
-        assert_eq!(head.headers.get("content-type").unwrap(), "a/b");
-        assert_eq!(head.headers.get_all("x-two").iter().count(), 2);
+        assert_eq!(head.fields.get_str(Name::ContentType), Some("a/b"));
+        assert_eq!(head.fields.spelt("x-two").count(), 2);
         assert!(head.persistent);
         assert_eq!(rest, "abc");
     }
@@ -217,7 +220,7 @@ mod tests {
             (head.status, head.framing),
             (StatusCode::NO_CONTENT, Framing::Empty)
         );
-        assert!(!head.headers.contains_key("link") && rest.is_empty());
+        assert!(head.fields.spelt("link").next().is_none() && rest.is_empty());
     }
 
     #[test]
@@ -226,7 +229,7 @@ mod tests {
             "HTTP/1.1 200 OK\r\nconnection: X-Hop, keep-alive\r\nx-hop: 1\r\nkeep-alive: timeout=5\r\ntransfer-encoding: Chunked\r\nx: y\r\n\r\n",
         );
         assert_eq!(head.framing, Framing::Chunked);
-        assert_eq!(head.headers.len(), 1);
+        assert_eq!(head.fields.len(), 1);
         assert!(head.persistent);
     }
 

@@ -43,6 +43,19 @@ impl DirectBody {
         body
     }
 
+    /// All of the content, where its length is known and it is there.
+    pub(in crate::gateway::upstream) fn take_whole(&mut self) -> Option<Bytes> {
+        let left = self.decoder.remaining()?;
+        if left == 0 || left > self.came.len() as u64 {
+            return None;
+        }
+        let Ok(Step::Data(data)) = self.decoder.next(&mut self.came) else {
+            return None;
+        };
+        self.finish();
+        Some(data)
+    }
+
     /// The next part of the content; nothing at its end.
     pub(in crate::gateway::upstream) fn poll_data(
         &mut self,

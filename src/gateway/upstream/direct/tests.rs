@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::Method;
 use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -67,7 +67,7 @@ fn post(body: &[u8]) -> Outgoing {
     );
     Outgoing {
         method: Method::POST,
-        head: BytesMut::from(head.as_bytes()),
+        head: head.into_bytes(),
         body: Bytes::copy_from_slice(body),
     }
 }
@@ -88,14 +88,7 @@ async fn take_request(wire: &mut TcpStream, length: usize) -> Vec<u8> {
 }
 
 async fn text(answer: Answer) -> Vec<u8> {
-    answer
-        .response
-        .into_body()
-        .collect()
-        .await
-        .unwrap()
-        .to_bytes()
-        .to_vec()
+    answer.body.collect().await.unwrap().to_bytes().to_vec()
 }
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -175,7 +168,7 @@ async fn bytes_that_come_while_it_waits_end_a_kept_connection() {
     }
     pool.keep_wire(origin.id, kept);
     let (_wire, answer) = tokio::join!(serving, send(&pool, &origin, post(b"x")));
-    assert_eq!(answer.unwrap().response.status(), 201);
+    assert_eq!(answer.unwrap().status, 201);
 }
 
 #[tokio::test]
@@ -194,15 +187,7 @@ async fn an_answer_that_ends_too_early_is_an_error() {
             wire.write_all(answer).await.unwrap();
         };
         let ((), answer) = tokio::join!(serving, send(&pool, &origin, post(b"x")));
-        assert!(
-            answer
-                .unwrap()
-                .response
-                .into_body()
-                .collect()
-                .await
-                .is_err()
-        );
+        assert!(answer.unwrap().body.collect().await.is_err());
         assert!(pool.take_wire(origin.id).is_none());
     }
 }
@@ -249,7 +234,7 @@ async fn a_refusal_is_heard_while_the_message_still_goes_out() {
         wire
     };
     let (_wire, answer) = tokio::join!(serving, send(&pool, &origin, post(&large)));
-    assert_eq!(answer.unwrap().response.status(), 413);
+    assert_eq!(answer.unwrap().status, 413);
     // Half a request is on it.
     assert!(pool.take_wire(origin.id).is_none());
 }
