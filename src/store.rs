@@ -490,6 +490,8 @@ pub trait IdentityKeyRepository: Send {
     async fn list(&mut self) -> Result<Vec<StoredIdentityKey>, Error>;
     /// Adds one, or notes that it was seen again.
     async fn see(&mut self, key: &StoredIdentityKey) -> Result<(), Error>;
+    /// Takes one out; whether it was there.
+    async fn remove(&mut self, kid: &str) -> Result<bool, Error>;
     /// Forgets those that were not seen since; how many that were.
     async fn purge(&mut self, since: Timestamp) -> Result<u64, Error>;
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::audit::AuditArgs;
+use super::gateways::GatewaysArgs;
 use super::policy::{ExplainArgs, PolicyArgs};
 
 /// A command that speaks to a registry.
@@ -22,6 +23,8 @@ pub enum Talk<'a> {
     Users(&'a UsersArgs),
     /// `mcp service-accounts`
     ServiceAccounts(&'a ServiceAccountsArgs),
+    /// `mcp gateways`
+    Gateways(&'a GatewaysArgs),
     /// `mcp policy`
     Policy(&'a PolicyArgs),
     /// `mcp explain`

@@ -20,6 +20,7 @@ use crate::catalog::snapshot::Access;
 use crate::domain::ids::Revision;
 use crate::domain::path::ServerPath;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::TokenKey;
 use crate::store::{self, Bump, StoredPolicy, StoredServer, Transaction};
 
 /// Who changes something, in which request.
@@ -64,15 +65,17 @@ pub(super) struct Effect {
     pub(super) sessions_of: Option<String>,
     /// The policy as it is now.
     pub(super) policy: Option<StoredPolicy>,
+    /// The keys with which gateways sign, as they are now, where one was taken out.
+    pub(super) gateway_keys: Option<Vec<TokenKey>>,
 }
 
 impl Effect {
     fn bump(&self) -> Bump {
-        if self.servers.is_empty() && self.credentials.is_none() && self.policy.is_none() {
-            Bump::No
-        } else {
-            Bump::Yes
-        }
+        let matters = !self.servers.is_empty()
+            || self.credentials.is_some()
+            || self.policy.is_some()
+            || self.gateway_keys.is_some();
+        if matters { Bump::Yes } else { Bump::No }
     }
 }
 
@@ -154,6 +157,12 @@ impl Registry {
         let mut access = Arc::clone(&view.access);
         if let Some(credentials) = &effect.credentials {
             credentials.put_into(&mut Arc::make_mut(&mut access).trust);
+        }
+        if let Some(keys) = &effect.gateway_keys {
+            Arc::make_mut(&mut access)
+                .trust
+                .gateway_keys
+                .clone_from(keys);
         }
         let mut policy = view.policy.clone();
         if let Some(stored) = &effect.policy {

@@ -100,6 +100,7 @@ pub(super) fn operations() -> OpenApiRouter<Registry> {
         .routes(operation!(gateway::list::list))
         .routes(operation!(gateway::create::create))
         .routes(operation!(gateway::remove::remove))
+        .routes(operation!(gateway::forget::forget))
         .routes(operation!(system::health::health))
         .routes(operation!(system::config::config))
         .routes(operation!(system::jwks::jwks))

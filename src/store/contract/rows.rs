@@ -685,4 +685,7 @@ async fn keys_of_gateways_are_kept_as_long_as_they_are_seen(fixture: &Fixture) {
     assert_eq!(keys.purge(NOW.plus_seconds(2)).await.unwrap(), 1);
     assert_eq!(keys.purge(NOW.plus_seconds(2)).await.unwrap(), 0);
     assert_eq!(keys.list().await.unwrap(), [key("a", 2), key("b", 3)]);
+    assert!(keys.remove("a").await.unwrap());
+    assert!(!keys.remove("a").await.unwrap());
+    assert_eq!(keys.list().await.unwrap(), [key("b", 3)]);
 }
