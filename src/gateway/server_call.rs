@@ -3,6 +3,7 @@
 //! Start reading at [`call`]; its phases lie in `authenticate` and `read`.
 
 mod authenticate;
+mod challenge;
 mod charge;
 mod judge;
 mod read;
@@ -17,6 +18,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use tokio::time::{Instant, sleep, timeout};
 
 use self::authenticate::authenticate;
+use self::challenge::forbidden;
 use self::charge::{charge, counted_as};
 use self::judge::{Inbound, judged};
 use self::read::read_message;
@@ -111,7 +113,7 @@ pub async fn call(
         Err(reason) => {
             let deciding = found.deciding.as_ref();
             let access = deciding.map(|(access, _)| &**access);
-            let reason = authenticate::refused(&context, &mut exchange, access, reason);
+            let reason = challenge::told(&context, &mut exchange, access, &found.route, reason);
             pipeline::refuse(reason, &exchange.reply, exchange.record)
         }
     }
@@ -152,7 +154,10 @@ async fn attempt(
     let full_right = may(access, route, call.caller.as_deref(), Action::Everything);
     let raw = exchange.websocket || matches!(place, Place::Below(_));
     let (body, limit) = if raw {
-        full_right.then_some(()).ok_or(Reason::Forbidden)?;
+        if !full_right {
+            let (caller, wanted) = (call.caller.as_deref(), [Action::Everything]);
+            return Err(forbidden(exchange, access, route, caller, wanted));
+        }
         call.endless = exchange.websocket;
         (
             body.unread(context),
@@ -169,9 +174,10 @@ async fn attempt(
             deadline.saturating_duration_since(Instant::now()),
         )
     } else {
-        may(access, route, call.caller.as_deref(), Action::Stream)
-            .then_some(())
-            .ok_or(Reason::Forbidden)?;
+        let caller = call.caller.as_deref();
+        if !may(access, route, caller, Action::Stream) {
+            return Err(forbidden(exchange, access, route, caller, [Action::Stream]));
+        }
         call.endless = *exchange.head.method() == Method::GET;
         (body.unread(context), call_limit(gateway, route))
     };

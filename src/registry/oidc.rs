@@ -11,6 +11,7 @@ mod login;
 mod logout;
 mod state;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -123,6 +124,7 @@ pub(super) fn trusted(config: &OidcConfig) -> Option<TrustedIssuer> {
         max_life: seconds(config.max_token_life.get()),
         keys_url: None,
         keys: Vec::new(),
+        scopes: BTreeSet::new(),
     })
 }
 
@@ -134,11 +136,14 @@ pub(super) async fn put_into(
 ) -> Result<(), crate::store::Error> {
     for issuer in &mut trust.issuers {
         if let Some(stored) = transaction.oidc().issuer(&issuer.issuer).await?
-            && (issuer.keys != stored.keys || issuer.keys_url != stored.keys_url)
+            && (issuer.keys != stored.keys
+                || issuer.keys_url != stored.keys_url
+                || issuer.scopes != stored.scopes)
         {
             let issuer = Arc::make_mut(issuer);
             issuer.keys = stored.keys;
             issuer.keys_url = stored.keys_url;
+            issuer.scopes = stored.scopes;
         }
     }
     let logouts = transaction.oidc().logouts(now).await?;
@@ -211,7 +216,7 @@ impl Registry {
         Ok(identity.map(|identity| Principal {
             subject: identity.subject.into(),
             username: identity.username.into(),
-            scopes: std::collections::BTreeSet::new(),
+            scopes: BTreeSet::new(),
             groups: identity.groups.into_iter().map(Arc::from).collect(),
             method: AuthMethod::Session,
             client_id: provider.config.client_id.as_deref().map(Arc::from),

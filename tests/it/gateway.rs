@@ -8,6 +8,8 @@ pub(crate) mod attempts;
 mod backpressure;
 mod bodies;
 mod cancel;
+#[cfg(feature = "registry")]
+mod challenges;
 pub(crate) mod client;
 mod crossing;
 mod drain;

@@ -34,7 +34,7 @@ pub(super) async fn authenticate(
     };
     let shown = exchange.head.header_str(&field);
     let token = shown.and_then(bearer);
-    exchange.reply.token_shown = shown.is_some();
+    exchange.reply.token_shown = token.is_some();
     let judge_comes = context.gateway.external.is_some();
     let nothing_shown = exchange.head.header(field).is_none();
     let anonymous = (nothing_shown && !judge_comes).then(|| anonymous(access, route));
@@ -67,9 +67,6 @@ pub(super) async fn authenticate(
             Err(rejection) => Err(foreign::reason(rejection)),
         },
     };
-    if !matches!(verified, Ok(Some(_))) {
-        tell_who_gives_tokens(context, exchange, access);
-    }
     let caller = verified?;
     if let Some(line) = &mut exchange.record.line {
         line.caller.clone_from(&caller);
@@ -103,28 +100,6 @@ fn anonymous(access: &Access, route: &CompiledRoute) -> Option<Arc<Principal>> {
     let mapped = access.policy.rules().groups.contains_key(ANONYMOUS);
     let may_some = mapped && access.policy.allows(&NOBODY, route.path(), Action::Stream);
     may_some.then(|| Arc::clone(&NOBODY))
-}
-
-/// Why a call is refused in the end: who has shown nothing may yet show something.
-pub(super) fn refused(
-    context: &Context,
-    exchange: &mut Exchange,
-    access: Option<&Access>,
-    reason: Reason,
-) -> Reason {
-    match (reason, access) {
-        (Reason::Forbidden, Some(access)) if exchange.reply.anonymous => {
-            tell_who_gives_tokens(context, exchange, access);
-            Reason::Unauthenticated
-        }
-        (reason, _) => reason,
-    }
-}
-
-fn tell_who_gives_tokens(context: &Context, exchange: &mut Exchange, access: &Access) {
-    if !access.trust.issuers.is_empty() {
-        exchange.reply.resource_metadata = Some(foreign::metadata_url(context, exchange));
-    }
 }
 
 /// The token in `Bearer TOKEN` (RFC 6750 §2.1).

@@ -9,6 +9,7 @@ use super::super::pipeline::Exchange;
 use super::super::reason::Reason;
 use super::super::shared::Gateway;
 use super::super::table::CompiledRoute;
+use super::challenge::forbidden;
 use super::judge::Inbound;
 use super::{Call, may};
 use crate::catalog::asks;
@@ -44,7 +45,9 @@ pub(super) async fn read_message(
             if let Some(line) = &mut exchange.record.line {
                 line.refuse(message);
             }
-            return Err(Reason::Forbidden);
+            let wanted = envelope.messages().iter().map(asks::action);
+            let caller = call.caller.as_deref();
+            return Err(forbidden(exchange, access, route, caller, wanted));
         }
     }
     if let Some(message) = envelope.messages().first() {

@@ -155,6 +155,10 @@ pub(super) fn migrations() -> Vec<Migration> {
             "identity_keys",
             include_str!("migrations/0007_identity_keys.sql"),
         ),
+        (
+            "provider_scopes",
+            include_str!("migrations/0008_provider_scopes.sql"),
+        ),
     ])
 }
 

@@ -14,7 +14,7 @@ use crate::store::{Error, OidcRepository, StoredIdentity, StoredIssuer, StoredLo
 #[async_trait]
 impl<C: Connection> OidcRepository for Unit<C> {
     async fn issuer(&mut self, issuer: &str) -> Result<Option<StoredIssuer>, Error> {
-        let sql = "SELECT issuer, keys_url, keys, fetched_at FROM oidc_issuers WHERE issuer = $1";
+        let sql = "SELECT issuer, keys_url, keys, scopes, fetched_at FROM oidc_issuers WHERE issuer = $1";
         let rows = self.connection.fetch(sql, vec![issuer.into()]).await?;
         let Some(row) = rows.into_iter().next() else {
             return Ok(None);
@@ -24,19 +24,21 @@ impl<C: Connection> OidcRepository for Unit<C> {
             issuer: row.text("issuer")?,
             keys_url: Some(row.text("keys_url")?).filter(|url| !url.is_empty()),
             keys: row.json("keys")?,
+            scopes: row.json("scopes")?,
             fetched_at: row.moment("fetched_at")?,
         }))
     }
 
     async fn keep_issuer(&mut self, issuer: &StoredIssuer) -> Result<(), Error> {
-        let sql = "INSERT INTO oidc_issuers (issuer, keys_url, keys, fetched_at) \
-                   VALUES ($1, $2, $3, $4) ON CONFLICT (issuer) DO UPDATE SET \
+        let sql = "INSERT INTO oidc_issuers (issuer, keys_url, keys, scopes, fetched_at) \
+                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT (issuer) DO UPDATE SET \
                    keys_url = excluded.keys_url, keys = excluded.keys, \
-                   fetched_at = excluded.fetched_at";
+                   scopes = excluded.scopes, fetched_at = excluded.fetched_at";
         let values = vec![
             issuer.issuer.as_str().into(),
             issuer.keys_url.as_deref().unwrap_or_default().into(),
             Value::json(&issuer.keys)?,
+            Value::json(&issuer.scopes)?,
             issuer.fetched_at.into(),
         ];
         self.connection.execute(sql, values).await.map(drop)
