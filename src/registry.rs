@@ -10,6 +10,7 @@ mod addresses;
 pub mod api;
 mod audit;
 mod change;
+mod ends;
 mod error;
 mod files;
 mod gateways;

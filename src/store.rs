@@ -29,7 +29,7 @@ pub use audit::{
 };
 pub use identity::{
     IdentityKeyRepository, OidcRepository, StoredIdentity, StoredIdentityKey, StoredIssuer,
-    StoredLogout,
+    StoredLogout, StoredProviderUser,
 };
 pub use open::{OpenError, open};
 pub use seal::Sealer;
@@ -153,7 +153,7 @@ pub trait ServerRepository: Send {
 }
 
 /// Whose a token is. Two people of one name at two providers are two.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner {
     /// Who vouches for the subject: [`LOCAL`], [`SERVICE_ACCOUNT`] or an identity provider.
     pub provider: String,
@@ -217,6 +217,16 @@ pub trait TokenRepository: Send {
     async fn revoke(&mut self, id: &TokenId, at: Timestamp) -> Result<bool, Error>;
     /// Marks those of an owner as revoked; how many were in force.
     async fn revoke_of(&mut self, owner: &Owner, ends: Ends, at: Timestamp) -> Result<u64, Error>;
+    /// Gives these groups to an owner's API keys in force that stand for all of its rights; how many
+    /// had others.
+    async fn follow(
+        &mut self,
+        owner: &Owner,
+        groups: &[String],
+        now: Timestamp,
+    ) -> Result<u64, Error>;
+    /// Users with this name or subject, as owners of tokens and keys; no service accounts.
+    async fn owners_called(&mut self, name: &str) -> Result<Vec<Owner>, Error>;
     /// Revoked tokens that have not ended: what every gateway must refuse. Keys are not among them:
     /// those that count are listed.
     async fn revoked(&mut self, now: Timestamp) -> Result<Vec<(TokenId, Timestamp)>, Error>;

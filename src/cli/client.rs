@@ -197,6 +197,17 @@ pub enum UsersCommand {
         /// Login name
         name: String,
     },
+    /// End all sessions, tokens and API keys of a user, local or of an identity provider
+    ///
+    /// Access tokens that the provider has signed for them up to now do not count any more either.
+    /// Who can still log in there may begin anew: disable the user at the provider first.
+    End {
+        /// User name; of a provider's user also the subject (`sub`) of their tokens
+        name: String,
+        /// Only a user of this one: local, oidc or keycloak
+        #[arg(long, value_name = "NAME")]
+        provider: Option<String>,
+    },
 }
 
 /// Accounts of programs.

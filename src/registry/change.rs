@@ -63,6 +63,10 @@ pub(super) struct Effect {
     pub(super) credentials: Option<Credentials>,
     /// A local user whose sessions were ended or may do something else now.
     pub(super) sessions_of: Option<String>,
+    /// Sessions that have ended.
+    pub(super) sessions: Vec<[u8; 32]>,
+    /// More than is listed here is different for gateways: all is read again.
+    pub(super) everything: bool,
     /// The policy as it is now.
     pub(super) policy: Option<StoredPolicy>,
     /// The keys with which gateways sign, as they are now, where one was taken out.
@@ -74,7 +78,8 @@ impl Effect {
         let matters = !self.servers.is_empty()
             || self.credentials.is_some()
             || self.policy.is_some()
-            || self.gateway_keys.is_some();
+            || self.gateway_keys.is_some()
+            || self.everything;
         if matters { Bump::Yes } else { Bump::No }
     }
 }
@@ -122,6 +127,9 @@ impl Registry {
         if let Some(username) = &effect.sessions_of {
             self.0.sessions.forget_user(username);
         }
+        for id_hash in &effect.sessions {
+            self.0.sessions.forget(id_hash);
+        }
         if bump == Bump::Yes {
             self.take_up(revision, &effect).await?;
         }
@@ -141,8 +149,8 @@ impl Registry {
     /// Puts a committed change to use.
     async fn take_up(&self, revision: Revision, effect: &Effect) -> Result<(), Error> {
         let view = self.view();
-        if revision.0 != view.revision.0 + 1 {
-            // Other replicas have changed something too.
+        if effect.everything || revision.0 != view.revision.0 + 1 {
+            // Or other replicas have changed something too.
             return self.reload_locked().await;
         }
         let mut servers = view.servers.clone();

@@ -41,6 +41,12 @@ pub enum Error {
     /// There is no such user.
     #[error("there is no user {0:?}")]
     NoUser(String),
+    /// Nobody of that name is known, here or by a login at a provider.
+    #[error(
+        "nobody called {0:?} is a local user, has logged in, or has tokens or keys; a provider's \
+         user is found by user name or by the `sub` of their tokens"
+    )]
+    NobodyCalled(String),
     /// There is no such service account.
     #[error("there is no service account {0:?}")]
     NoServiceAccount(String),

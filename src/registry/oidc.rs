@@ -5,6 +5,7 @@
 //! Must not trust anything that a browser carries: see `state`. Start with [`Provider`]; `keys`
 //! follows what the provider publishes, `login` and `logout` are what people do.
 
+mod groups;
 mod id_token;
 mod keys;
 mod login;

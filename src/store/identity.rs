@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use super::Error;
+use super::{Error, Owner};
 use crate::domain::issuer::IssuerKey;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
@@ -55,6 +55,19 @@ pub struct StoredLogout {
     pub ends_at: Timestamp,
 }
 
+/// A user of an identity provider, as of the last login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredProviderUser {
+    /// Whose tokens theirs are.
+    pub owner: Owner,
+    /// Their name.
+    pub username: String,
+    /// Their groups.
+    pub groups: Vec<String>,
+    /// When that was.
+    pub seen_at: Timestamp,
+}
+
 /// Identity providers: keys, sessions, log-outs.
 #[async_trait]
 pub trait OidcRepository: Send {
@@ -77,6 +90,12 @@ pub trait OidcRepository: Send {
     async fn log_out(&mut self, logout: &StoredLogout) -> Result<(), Error>;
     /// Log-outs that may still matter.
     async fn logouts(&mut self, now: Timestamp) -> Result<Vec<StoredLogout>, Error>;
+    /// A user as they last logged in.
+    async fn user(&mut self, owner: &Owner) -> Result<Option<StoredProviderUser>, Error>;
+    /// Notes a login.
+    async fn keep_user(&mut self, user: &StoredProviderUser) -> Result<(), Error>;
+    /// Those with this name or subject.
+    async fn users_called(&mut self, name: &str) -> Result<Vec<StoredProviderUser>, Error>;
     /// Whether it is the first time that this is used.
     async fn use_once(&mut self, id: &[u8; 32], ends_at: Timestamp) -> Result<bool, Error>;
     /// Forgets what no longer matters, owners of sessions that are gone included.

@@ -18,6 +18,7 @@ impl From<Error> for Problem {
             Error::NoServer(_)
             | Error::NoToken
             | Error::NoUser(_)
+            | Error::NobodyCalled(_)
             | Error::NoServiceAccount(_)
             | Error::NoGateway(_)
             | Error::NoIdentityKey(_)

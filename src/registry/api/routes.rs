@@ -89,6 +89,7 @@ pub(super) fn operations() -> OpenApiRouter<Registry> {
         .routes(operation!(users::read::read))
         .routes(operation!(users::patch::patch))
         .routes(operation!(users::remove::remove))
+        .routes(operation!(users::end::end))
         .routes(operation!(service_accounts::list::list))
         .routes(operation!(service_accounts::create::create))
         .routes(operation!(service_accounts::read::read))

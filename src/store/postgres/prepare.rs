@@ -159,6 +159,10 @@ pub(super) fn migrations() -> Vec<Migration> {
             "provider_scopes",
             include_str!("migrations/0008_provider_scopes.sql"),
         ),
+        (
+            "provider_users",
+            include_str!("migrations/0009_provider_users.sql"),
+        ),
     ])
 }
 

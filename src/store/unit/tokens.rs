@@ -7,7 +7,7 @@ use crate::domain::api_key::KeyHash;
 use crate::domain::ids::TokenId;
 use crate::domain::time::Timestamp;
 use crate::store::sql::{Connection, Row, Value};
-use crate::store::{Ends, Error, Owner, StoredToken, TokenRepository};
+use crate::store::{Ends, Error, Owner, SERVICE_ACCOUNT, StoredToken, TokenRepository};
 
 /// A statement that reads tokens.
 macro_rules! select {
@@ -99,6 +99,37 @@ impl<C: Connection> TokenRepository for Unit<C> {
         let mut values = values_of(owner);
         values.push(at.into());
         self.connection.execute(sql, values).await
+    }
+
+    async fn follow(
+        &mut self,
+        owner: &Owner,
+        groups: &[String],
+        now: Timestamp,
+    ) -> Result<u64, Error> {
+        let sql = "UPDATE tokens SET group_names = $4 WHERE provider = $1 AND subject = $2 \
+                   AND revoked_at IS NULL AND expires_at > $3 AND key_hash IS NOT NULL \
+                   AND inherits = 1 AND group_names <> $4";
+        let mut values = values_of(owner);
+        values.extend([now.into(), Value::json(&groups)?]);
+        self.connection.execute(sql, values).await
+    }
+
+    async fn owners_called(&mut self, name: &str) -> Result<Vec<Owner>, Error> {
+        let sql = "SELECT DISTINCT provider, subject FROM tokens \
+                   WHERE (username = $1 OR subject = $1) AND provider <> $2 \
+                   ORDER BY provider, subject";
+        let values = vec![name.into(), SERVICE_ACCOUNT.into()];
+        let rows = self.connection.fetch(sql, values).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut row = row.reader("tokens");
+                Ok(Owner {
+                    provider: row.text("provider")?,
+                    subject: row.text("subject")?,
+                })
+            })
+            .collect()
     }
 
     async fn revoked(&mut self, now: Timestamp) -> Result<Vec<(TokenId, Timestamp)>, Error> {

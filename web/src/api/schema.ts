@@ -497,6 +497,28 @@ export interface paths {
         patch: operations["patch_user"];
         trace?: never;
     };
+    "/api/users/{username}/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Ends all sessions, tokens and API keys of a user, local or of an identity provider.
+         * @description Access tokens that the provider has signed for them up to now do not count any more either. When
+         *     the answer is there, the gateways of this process refuse all of it; others within a second. Who
+         *     can still log in may begin anew.
+         */
+        delete: operations["end_user_credentials"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -1248,6 +1270,19 @@ export interface components {
             ca?: string | null;
             /** @description Accept any certificate. */
             insecure?: boolean;
+        };
+        /** @description What has ended. */
+        UserEnded: {
+            /**
+             * Format: int64
+             * @description Sessions of browsers.
+             */
+            sessions: number;
+            /**
+             * Format: int64
+             * @description Tokens and API keys.
+             */
+            tokens: number;
         };
         /** @description A local user. */
         UserInfo: {
@@ -2881,6 +2916,50 @@ export interface operations {
             };
             /** @description too many wrong passwords */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_user_credentials: {
+        parameters: {
+            query?: {
+                /** @description only a user of this one: `local`, `oidc` or `keycloak` */
+                provider?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the user's name; of a provider's user also the `sub` of their tokens */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description how many have ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserEnded"];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description nobody of that name is known */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

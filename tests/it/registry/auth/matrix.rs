@@ -291,6 +291,13 @@ fn account_endpoints() -> Vec<Endpoint> {
             None,
         ),
         (
+            Method::DELETE,
+            "/api/users/none/credentials",
+            Kind::AdminWrite,
+            404,
+            None,
+        ),
+        (
             Method::GET,
             "/api/service-accounts",
             Kind::AdminRead,
