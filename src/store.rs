@@ -161,6 +161,9 @@ pub struct Owner {
     pub subject: String,
 }
 
+/// Seconds between two notes of the use of one key.
+pub const USE_NOTED_EVERY: i64 = 3_600;
+
 /// Provider of local users.
 pub const LOCAL: &str = "local";
 /// Provider of service accounts.
@@ -189,6 +192,8 @@ pub struct StoredToken {
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// When a key was last used, about; nothing where that was not seen.
+    pub last_used_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
 }
@@ -230,6 +235,9 @@ pub trait TokenRepository: Send {
     /// Revoked tokens that have not ended: what every gateway must refuse. Keys are not among them:
     /// those that count are listed.
     async fn revoked(&mut self, now: Timestamp) -> Result<Vec<(TokenId, Timestamp)>, Error>;
+    /// Notes a use of a key, unless one of the last [`USE_NOTED_EVERY`] seconds is noted; whether that
+    /// was done.
+    async fn used(&mut self, id: &TokenId, at: Timestamp) -> Result<bool, Error>;
     /// API keys that count.
     async fn api_keys(&mut self, now: Timestamp) -> Result<Vec<StoredToken>, Error>;
     /// Forgets those that ended before a moment; how many.

@@ -181,9 +181,11 @@ impl Registry {
             },
             verified => verified,
         };
-        verified.inspect_err(|rejection| {
-            tracing::debug!(reason = rejection.reason(), "refused a token");
-        })
+        verified
+            .inspect(|caller| self.was_used(caller))
+            .inspect_err(|rejection| {
+                tracing::debug!(reason = rejection.reason(), "refused a token");
+            })
     }
 
     /// What a token says that the provider signed for us.

@@ -308,6 +308,7 @@ impl Issue {
             inherits: self.request.scopes.is_none() && reach == Reach::All,
             created_at: now,
             expires_at: limit.map_or(end, |own| own.min(end)),
+            last_used_at: None,
             revoked_at: None,
         }
     }

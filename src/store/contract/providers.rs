@@ -7,6 +7,7 @@ use crate::store::{Bump, Owner, SERVICE_ACCOUNT, StoredProviderUser, StoredToken
 super::on_each_database!(
     users_of_providers_are_known_by_their_last_login,
     keys_with_all_rights_follow_their_owner,
+    the_use_of_a_key_is_noted_once_an_hour,
 );
 
 fn owner_at(provider: &str, subject: &str) -> Owner {
@@ -90,4 +91,35 @@ async fn keys_with_all_rights_follow_their_owner(fixture: &Fixture) {
     let called = tokens.owners_called("ann").await.unwrap();
     assert_eq!(called, [owner_at("keycloak", "ann"), ann()]);
     assert!(tokens.owners_called("nobody").await.unwrap().is_empty());
+}
+
+async fn the_use_of_a_key_is_noted_once_an_hour(fixture: &Fixture) {
+    let store = fixture.open().await;
+    let mut transaction = store.begin().await.unwrap();
+    let tokens = transaction.tokens();
+    let key = StoredToken {
+        key_hash: Some(KeyHash([1; 32])),
+        ..token("key", "ann", NOW)
+    };
+    for one in [&key, &token("token", "ann", NOW)] {
+        tokens.insert(one).await.unwrap();
+    }
+    let at = |seconds| NOW.plus_seconds(seconds);
+    for (seconds, noted, last) in [
+        (5, true, 5),
+        (6, false, 5),
+        (0, false, 5),
+        (3_604, false, 5),
+        (3_605, true, 3_605),
+    ] {
+        assert_eq!(tokens.used(&key.id, at(seconds)).await.unwrap(), noted);
+        let found = tokens.find(&key.id).await.unwrap().unwrap();
+        assert_eq!(found.last_used_at, Some(at(last)));
+    }
+    let other = token("token", "ann", NOW).id;
+    assert!(!tokens.used(&other, NOW).await.unwrap());
+    assert_eq!(
+        tokens.find(&other).await.unwrap().unwrap().last_used_at,
+        None
+    );
 }

@@ -163,6 +163,7 @@ pub(super) fn migrations() -> Vec<Migration> {
             "provider_users",
             include_str!("migrations/0009_provider_users.sql"),
         ),
+        ("key_uses", include_str!("migrations/0010_key_uses.sql")),
     ])
 }
 

@@ -7,14 +7,16 @@ use crate::domain::api_key::KeyHash;
 use crate::domain::ids::TokenId;
 use crate::domain::time::Timestamp;
 use crate::store::sql::{Connection, Row, Value};
-use crate::store::{Ends, Error, Owner, SERVICE_ACCOUNT, StoredToken, TokenRepository};
+use crate::store::{
+    Ends, Error, Owner, SERVICE_ACCOUNT, StoredToken, TokenRepository, USE_NOTED_EVERY,
+};
 
 /// A statement that reads tokens.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, provider, subject, username, key_hash, description, scopes, group_names, inherits, ",
-            "created_at, expires_at, revoked_at FROM tokens ",
+            "created_at, expires_at, last_used_at, revoked_at FROM tokens ",
             $rest
         )
     };
@@ -145,6 +147,17 @@ impl<C: Connection> TokenRepository for Unit<C> {
             .collect()
     }
 
+    async fn used(&mut self, id: &TokenId, at: Timestamp) -> Result<bool, Error> {
+        let sql = "UPDATE tokens SET last_used_at = $2 WHERE id = $1 AND key_hash IS NOT NULL \
+                   AND (last_used_at IS NULL OR last_used_at <= $3)";
+        let before = at.plus_seconds(-USE_NOTED_EVERY);
+        let values = vec![(&*id.0).into(), at.into(), before.into()];
+        self.connection
+            .execute(sql, values)
+            .await
+            .map(|rows| rows > 0)
+    }
+
     async fn api_keys(&mut self, now: Timestamp) -> Result<Vec<StoredToken>, Error> {
         let sql = select!(
             "WHERE key_hash IS NOT NULL AND revoked_at IS NULL AND expires_at > $1 ORDER BY id"
@@ -182,6 +195,7 @@ fn read(row: Row) -> Result<StoredToken, Error> {
         inherits: row.flag("inherits")?,
         created_at: row.moment("created_at")?,
         expires_at: row.moment("expires_at")?,
+        last_used_at: row.maybe_int("last_used_at")?.map(Timestamp::from_unix),
         revoked_at: row.maybe_int("revoked_at")?.map(Timestamp::from_unix),
     })
 }

@@ -1206,6 +1206,12 @@ export interface components {
             id: string;
             /** @description `token` or `api_key`. */
             kind: string;
+            /**
+             * Format: date-time
+             * @description When a key was last used, to the hour. Nothing where no use was seen: of a token, and of a key
+             *     where gateways do not tell of calls.
+             */
+            last_used_at: string | null;
             revoked: boolean;
             scopes: string[];
             /** @description The service account that it is for. */
