@@ -8,9 +8,10 @@
 //! public servers.
 //!
 //! Start with [`External::judge`]; `ask` is one question and its answer, `verdicts` what is
-//! remembered.
+//! remembered, `standing` what becomes of streams when a verdict is taken back.
 
 mod ask;
+mod standing;
 mod verdicts;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use metrics::{Counter, counter};
 use tokio::time::timeout;
 
 pub use self::ask::{Question, as_field};
+pub use self::standing::Standing;
 pub use self::verdicts::Verdict;
 use self::verdicts::Verdicts;
 use super::origin::{Origin, Origins};
@@ -46,6 +48,8 @@ pub struct Settings {
     pub ttl: Duration,
     /// How long it may take.
     pub limit: Duration,
+    /// Between two questions about what is open; without a usable answer for as long again it ends.
+    pub recheck: Duration,
 }
 
 /// The auth server, and what it said lately.
@@ -57,6 +61,10 @@ pub struct External {
     token: Option<HeaderValue>,
     limit: Duration,
     verdicts: Verdicts,
+    /// Seconds between two questions about what is open.
+    recheck: i64,
+    /// Held by who asks about what is open.
+    reviewing: tokio::sync::Mutex<()>,
     /// In force where the registry offers no policy.
     alone: Arc<Access>,
     /// It gave no usable answer when last asked.
@@ -107,6 +115,8 @@ impl External {
             token: token.transpose()?,
             limit: settings.limit,
             verdicts: Verdicts::new(settings.ttl),
+            recheck: seconds(settings.recheck),
+            reviewing: tokio::sync::Mutex::default(),
             alone: Arc::new(Access::left_to_verdict(key)),
             failing: AtomicBool::new(false),
             nameless: AtomicBool::new(false),
@@ -183,6 +193,11 @@ impl External {
             (false, None) => {}
         }
     }
+}
+
+/// Whole ones, at least one.
+fn seconds(period: Duration) -> i64 {
+    i64::try_from(period.as_secs()).unwrap_or(i64::MAX).max(1)
 }
 
 #[derive(Debug)]

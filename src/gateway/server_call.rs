@@ -23,6 +23,7 @@ use self::charge::{charge, counted_as};
 use self::judge::{Inbound, judged};
 use self::read::read_message;
 use super::body::{ClientBody, RequestBody, ResponseBody};
+use super::external::Standing;
 use super::filter::{self, View};
 use super::identity::{self, Identity};
 use super::legacy;
@@ -54,6 +55,8 @@ pub const fn methods(place: Place<'_>) -> &'static str {
 #[derive(Debug, Default)]
 struct Call {
     caller: Option<Arc<Principal>>,
+    /// The auth server's verdict on it, where one was asked.
+    verdict: Option<Arc<Standing>>,
     /// What the server is told of the caller.
     identity: Option<Arc<Identity>>,
     /// The token came in `X-Authorization`, so that `Authorization` is the upstream's.
@@ -145,6 +148,7 @@ async fn attempt(
         route: Some(Arc::clone(route)),
         caller: call.caller.clone(),
         access: Some(Arc::clone(access)),
+        verdict: call.verdict.take(),
         opened_at: gateway.clock.now(),
         endless: false,
         place: None,

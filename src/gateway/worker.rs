@@ -233,6 +233,7 @@ impl Worker {
                 _ = sweep.tick() => {
                     pool.sweep(Instant::now());
                     self.gateway.close_expired();
+                    self.review_verdicts(&connections, &pool);
                 }
                 () = self.stop.soft.cancelled() => break,
             }
@@ -251,6 +252,20 @@ impl Worker {
             () = self.stop.hard.cancelled() => {}
         }
         Ok(())
+    }
+
+    /// Beside everything else: an auth server may take its time.
+    fn review_verdicts(&self, tasks: &TaskTracker, pool: &Arc<Pool>) {
+        let due = self.gateway.due_verdicts();
+        if due.is_empty() {
+            return;
+        }
+        let (gateway, pool) = (Arc::clone(&self.gateway), Arc::clone(pool));
+        let stop = self.stop.soft.clone();
+        tasks.spawn(async move {
+            let reviewing = gateway.review_verdicts(&pool, due);
+            stop.run_until_cancelled(reviewing).await;
+        });
     }
 
     fn serve(

@@ -35,6 +35,7 @@ mod slowness;
 mod smuggling;
 mod spoofing;
 mod streams;
+mod taken_back;
 mod targets;
 mod trouble;
 pub(crate) mod upstream;
