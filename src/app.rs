@@ -61,6 +61,7 @@ pub fn main() -> ExitCode {
         Some(Command::Policy(args)) => commands::client(Talk::Policy(args), &env),
         Some(Command::Explain(args)) => commands::client(Talk::Explain(args), &env),
         Some(Command::Audit(args)) => commands::client(Talk::Audit(args), &env),
+        Some(Command::Gateways(args)) => commands::client(Talk::Gateways(args), &env),
         Some(Command::ServiceAccounts(args)) => commands::client(Talk::ServiceAccounts(args), &env),
         Some(Command::Config(command)) => commands::config(&cli, *command, env),
         Some(Command::Health(args)) => commands::health(&cli, args, env),

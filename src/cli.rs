@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod client;
+pub mod gateways;
 pub mod policy;
 
 use std::net::IpAddr;
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 
 use self::audit::AuditArgs;
 use self::client::{LoginArgs, LogoutArgs, ServersArgs, ServiceAccountsArgs, TokenArgs, UsersArgs};
+use self::gateways::GatewaysArgs;
 use self::policy::{ExplainArgs, PolicyArgs};
 use crate::app::mode::Mode;
 use crate::config::Flag;
@@ -81,6 +83,8 @@ pub enum Command {
     Users(UsersArgs),
     /// List, add, change and remove accounts of programs
     ServiceAccounts(ServiceAccountsArgs),
+    /// List gateways; make and take out credentials of other people's
+    Gateways(GatewaysArgs),
     /// Show, replace and check the policy: which scope may do what, and which groups have it
     Policy(PolicyArgs),
     /// Say why somebody may use a server or a tool, or may not

@@ -10,6 +10,7 @@ mod addresses;
 pub mod api;
 mod audit;
 mod change;
+mod ends;
 mod error;
 mod files;
 mod gateways;
@@ -17,6 +18,7 @@ mod health;
 mod identity_keys;
 mod import;
 pub mod info;
+mod key_uses;
 mod keys;
 mod login;
 mod oidc;
@@ -70,6 +72,7 @@ struct Inner {
     gateways: gateways::Gateways,
     /// When keys of gateways were last noted.
     seen_keys: identity_keys::Seen,
+    key_uses: key_uses::KeyUses,
     /// Requests that wait for a change.
     held: Arc<Semaphore>,
     /// Pages that follow the servers' health.

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 mod audit;
 #[cfg(test)]
 mod contract;
+mod identity;
 mod open;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -26,18 +27,20 @@ pub use audit::{
     AccessBatch, AccessLog, AuditEntry, AuditFilter, AuditRepository, Mark, Place, StoredAccess,
     StoredAudit,
 };
+pub use identity::{
+    IdentityKeyRepository, OidcRepository, StoredIdentity, StoredIdentityKey, StoredIssuer,
+    StoredLogout, StoredProviderUser,
+};
 pub use open::{OpenError, open};
 pub use seal::Sealer;
 
 use crate::domain::api_key::KeyHash;
 use crate::domain::ids::{ClusterId, Revision, TokenId};
-use crate::domain::issuer::IssuerKey;
 use crate::domain::path::ServerPath;
 use crate::domain::policy::Policy;
 use crate::domain::secret::Secret;
 use crate::domain::server::ServerDefinition;
 use crate::domain::time::Timestamp;
-use crate::domain::trust::TokenKey;
 
 /// A database that is open, migrated and locked by this process where it must be.
 #[async_trait]
@@ -150,13 +153,16 @@ pub trait ServerRepository: Send {
 }
 
 /// Whose a token is. Two people of one name at two providers are two.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner {
     /// Who vouches for the subject: [`LOCAL`], [`SERVICE_ACCOUNT`] or an identity provider.
     pub provider: String,
     /// The name there that does not change.
     pub subject: String,
 }
+
+/// Seconds between two notes of the use of one key.
+pub const USE_NOTED_EVERY: i64 = 3_600;
 
 /// Provider of local users.
 pub const LOCAL: &str = "local";
@@ -186,6 +192,8 @@ pub struct StoredToken {
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// When a key was last used, about; nothing where that was not seen.
+    pub last_used_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
 }
@@ -214,9 +222,22 @@ pub trait TokenRepository: Send {
     async fn revoke(&mut self, id: &TokenId, at: Timestamp) -> Result<bool, Error>;
     /// Marks those of an owner as revoked; how many were in force.
     async fn revoke_of(&mut self, owner: &Owner, ends: Ends, at: Timestamp) -> Result<u64, Error>;
+    /// Gives these groups to an owner's API keys in force that stand for all of its rights; how many
+    /// had others.
+    async fn follow(
+        &mut self,
+        owner: &Owner,
+        groups: &[String],
+        now: Timestamp,
+    ) -> Result<u64, Error>;
+    /// Users with this name or subject, as owners of tokens and keys; no service accounts.
+    async fn owners_called(&mut self, name: &str) -> Result<Vec<Owner>, Error>;
     /// Revoked tokens that have not ended: what every gateway must refuse. Keys are not among them:
     /// those that count are listed.
     async fn revoked(&mut self, now: Timestamp) -> Result<Vec<(TokenId, Timestamp)>, Error>;
+    /// Notes a use of a key, unless one of the last [`USE_NOTED_EVERY`] seconds is noted; whether that
+    /// was done.
+    async fn used(&mut self, id: &TokenId, at: Timestamp) -> Result<bool, Error>;
     /// API keys that count.
     async fn api_keys(&mut self, now: Timestamp) -> Result<Vec<StoredToken>, Error>;
     /// Forgets those that ended before a moment; how many.
@@ -399,99 +420,6 @@ pub trait PolicyRepository: Send {
     /// Replaces the one whose version is `policy.version - 1`, or adds the first. [`Error::Stale`]
     /// when it is another.
     async fn keep(&mut self, policy: &StoredPolicy) -> Result<(), Error>;
-}
-
-/// An identity provider as it was last seen, so that its tokens count while it is away.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredIssuer {
-    /// Its name.
-    pub issuer: String,
-    /// Where its keys are, as we reach them.
-    pub keys_url: Option<String>,
-    /// Its keys.
-    pub keys: Vec<IssuerKey>,
-    /// When they were last different.
-    pub fetched_at: Timestamp,
-}
-
-/// Who a session of an identity provider's user belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredIdentity {
-    /// The session, by the SHA-256 of its id.
-    pub id_hash: [u8; 32],
-    /// Who vouches for the user.
-    pub issuer: String,
-    /// The user's stable name there.
-    pub subject: String,
-    /// The session's name there.
-    pub sid: Option<String>,
-    /// The user's name to show.
-    pub username: String,
-    /// The groups at the time of the login.
-    pub groups: Vec<String>,
-    /// What the provider wants to see at the log-out.
-    pub id_token: Secret<String>,
-}
-
-/// A log-out at an identity provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredLogout {
-    /// Whose: a user's or a session's, as the trust names them.
-    pub name: String,
-    /// When.
-    pub at: Timestamp,
-    /// No token from before lives longer.
-    pub ends_at: Timestamp,
-}
-
-/// Identity providers: keys, sessions, log-outs.
-#[async_trait]
-pub trait OidcRepository: Send {
-    /// What is known of one.
-    async fn issuer(&mut self, issuer: &str) -> Result<Option<StoredIssuer>, Error>;
-    /// Replaces what is known of one.
-    async fn keep_issuer(&mut self, issuer: &StoredIssuer) -> Result<(), Error>;
-    /// Adds the owner of a session.
-    async fn insert_session(&mut self, identity: &StoredIdentity) -> Result<(), Error>;
-    /// The owner of a session.
-    async fn session(&mut self, id_hash: &[u8; 32]) -> Result<Option<StoredIdentity>, Error>;
-    /// Ends the sessions of that name at the provider; without one, all of the user. Answers which.
-    async fn end_sessions(
-        &mut self,
-        issuer: &str,
-        subject: Option<&str>,
-        sid: Option<&str>,
-    ) -> Result<Vec<[u8; 32]>, Error>;
-    /// Notes a log-out; a later one of the same name replaces it.
-    async fn log_out(&mut self, logout: &StoredLogout) -> Result<(), Error>;
-    /// Log-outs that may still matter.
-    async fn logouts(&mut self, now: Timestamp) -> Result<Vec<StoredLogout>, Error>;
-    /// Whether it is the first time that this is used.
-    async fn use_once(&mut self, id: &[u8; 32], ends_at: Timestamp) -> Result<bool, Error>;
-    /// Forgets what no longer matters, owners of sessions that are gone included.
-    async fn purge(&mut self, now: Timestamp) -> Result<(), Error>;
-}
-
-/// A key with which a gateway signs what servers are told of callers, public half.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredIdentityKey {
-    /// The key.
-    pub key: TokenKey,
-    /// Who reported it last.
-    pub gateway: String,
-    /// When it was last reported, about.
-    pub seen_at: Timestamp,
-}
-
-/// Public keys of gateways.
-#[async_trait]
-pub trait IdentityKeyRepository: Send {
-    /// All, by key id.
-    async fn list(&mut self) -> Result<Vec<StoredIdentityKey>, Error>;
-    /// Adds one, or notes that it was seen again.
-    async fn see(&mut self, key: &StoredIdentityKey) -> Result<(), Error>;
-    /// Forgets those that were not seen since; how many that were.
-    async fn purge(&mut self, since: Timestamp) -> Result<u64, Error>;
 }
 
 /// What can go wrong with a database.

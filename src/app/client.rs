@@ -1,5 +1,5 @@
 //! Commands that speak to a registry: `mcp login`, `servers`, `token`, `users`,
-//! `service-accounts`, `policy`, `explain`, `audit`.
+//! `service-accounts`, `gateways`, `policy`, `explain`, `audit`.
 //!
 //! Promises: a credential goes only to the registry that it was kept for, and never into an
 //! argument, a message or a log; what a registry sends is printed without terminal commands. Which
@@ -11,6 +11,7 @@ mod api;
 mod ask;
 mod audit;
 mod explain;
+mod gateways;
 mod kept;
 mod login;
 mod policy;
@@ -47,6 +48,10 @@ pub(super) async fn run(talk: Talk<'_>, env: &[(String, String)]) -> Result<(), 
         Talk::ServiceAccounts(args) => {
             let client = Client::open(&args.client, env)?;
             accounts::run(&client, &args.command).await
+        }
+        Talk::Gateways(args) => {
+            let client = Client::open(&args.client, env)?;
+            gateways::run(&client, &args.command).await
         }
         Talk::Policy(args) => policy::run(args, env).await,
         Talk::Explain(args) => {

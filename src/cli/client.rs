@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::audit::AuditArgs;
+use super::gateways::GatewaysArgs;
 use super::policy::{ExplainArgs, PolicyArgs};
 
 /// A command that speaks to a registry.
@@ -22,6 +23,8 @@ pub enum Talk<'a> {
     Users(&'a UsersArgs),
     /// `mcp service-accounts`
     ServiceAccounts(&'a ServiceAccountsArgs),
+    /// `mcp gateways`
+    Gateways(&'a GatewaysArgs),
     /// `mcp policy`
     Policy(&'a PolicyArgs),
     /// `mcp explain`
@@ -193,6 +196,17 @@ pub enum UsersCommand {
     Remove {
         /// Login name
         name: String,
+    },
+    /// End all sessions, tokens and API keys of a user, local or of an identity provider
+    ///
+    /// Access tokens that the provider has signed for them up to now do not count any more either.
+    /// Who can still log in there may begin anew: disable the user at the provider first.
+    End {
+        /// User name; of a provider's user also the subject (`sub`) of their tokens
+        name: String,
+        /// Only a user of this one: local, oidc or keycloak
+        #[arg(long, value_name = "NAME")]
+        provider: Option<String>,
     },
 }
 

@@ -33,6 +33,8 @@ pub struct AuthConfig {
     pub server_token: Option<Secret<String>>,
     /// How long an answer of that server is remembered; 0: never.
     pub external_cache_ttl: Period,
+    /// Between two questions to that server about what is open.
+    pub external_recheck: Period,
     /// How long that server may take.
     pub external_timeout: Period,
     /// How long one key signs `X-MCP-Identity` before the next one does.

@@ -323,7 +323,10 @@ fn auth_server(draft: &mut Draft, config: &Config) {
     }
     no_zero(
         draft,
-        &[("auth.external_timeout", config.auth.external_timeout)],
+        &[
+            ("auth.external_recheck", config.auth.external_recheck),
+            ("auth.external_timeout", config.auth.external_timeout),
+        ],
     );
     let asked = match url.path() {
         "/" | "" => format!("{}/auth/validate", url.as_str().trim_end_matches('/')),

@@ -27,6 +27,9 @@ pub struct AccessEvent {
     /// How they proved it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub auth_method: String,
+    /// The id of the API key with which they did; it is not kept with the event.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key: String,
     /// From which address.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub client: String,

@@ -80,7 +80,20 @@ pub struct TrustedIssuer {
     /// Keys in use; more than one during rotation.
     #[serde(default)]
     pub keys: Vec<IssuerKey>,
+    /// Scopes that it grants to clients that ask, by its own word (`scopes_supported`).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub scopes: BTreeSet<String>,
 }
+
+/// Whether a name can stand in a request for scopes (RFC 6749 §3.3) and is no longer than names are.
+pub fn is_scope(name: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    (1..=MAX_SCOPE_BYTES).contains(&name.len()) && name.bytes().all(plain)
+}
+
+/// How many scopes of a provider are known, at most.
+pub const MAX_SCOPES: usize = 200;
+const MAX_SCOPE_BYTES: usize = 200;
 
 impl TrustedIssuer {
     /// How its users' credentials are named.
@@ -135,6 +148,16 @@ mod tests {
         assert_eq!(key.kid.as_deref(), Some("a"));
         let again = serde_json::to_string(&key).unwrap();
         assert_eq!(serde_json::from_str::<IssuerKey>(&again).unwrap(), key);
+    }
+
+    #[test]
+    fn scopes_are_words_of_the_standard() {
+        for name in ["openid", "mcp-servers-restricted/read", "a:b+c~"] {
+            assert!(is_scope(name), "{name}");
+        }
+        for name in ["", "a b", "a\"b", "a\\b", "é", "a\n", &"a".repeat(201)] {
+            assert!(!is_scope(name), "{name}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! further scope never takes a right away; a decision is a handful of look-ups without allocation
 //! ([`Policy::allows`]). Must not know where a policy comes from. Start with [`Rules`] (what people
 //! write), then [`Policy`] (the same, ready to decide); [`document`] reads and writes the texts,
-//! [`explain`] says why.
+//! [`explain`] says why, [`step_up`] what a caller could ask a provider for.
 //!
 //! # Why
 //! A policy is built once and asked a million times: [`Policy::new`] turns the rules into tables by
@@ -14,6 +14,7 @@
 pub mod document;
 pub mod explain;
 mod rules;
+pub mod step_up;
 mod table;
 #[cfg(test)]
 pub(super) mod tests;

@@ -139,6 +139,7 @@ pub async fn forward(
                 endless: true,
                 opened_at: gateway.clock.now(),
                 access: None,
+                verdict: None,
                 place: None,
             };
             pipeline::pass_on(answer, exchange, passing, stream, &context)

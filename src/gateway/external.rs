@@ -8,9 +8,10 @@
 //! public servers.
 //!
 //! Start with [`External::judge`]; `ask` is one question and its answer, `verdicts` what is
-//! remembered.
+//! remembered, `standing` what becomes of streams when a verdict is taken back.
 
 mod ask;
+mod standing;
 mod verdicts;
 
 use std::pin::pin;
@@ -23,6 +24,7 @@ use http::uri::PathAndQuery;
 use metrics::{Counter, counter};
 
 pub use self::ask::{Question, as_field};
+pub use self::standing::Standing;
 pub use self::verdicts::Verdict;
 use self::verdicts::Verdicts;
 use super::origin::{Origin, Origins};
@@ -47,6 +49,8 @@ pub struct Settings {
     pub ttl: Duration,
     /// How long it may take.
     pub limit: Duration,
+    /// Between two questions about what is open; without a usable answer for as long again it ends.
+    pub recheck: Duration,
 }
 
 /// The auth server, and what it said lately.
@@ -58,6 +62,10 @@ pub struct External {
     token: Option<HeaderValue>,
     limit: Duration,
     verdicts: Verdicts,
+    /// Seconds between two questions about what is open.
+    recheck: i64,
+    /// Held by who asks about what is open.
+    reviewing: tokio::sync::Mutex<()>,
     /// In force where the registry offers no policy.
     alone: Arc<Access>,
     /// It gave no usable answer when last asked.
@@ -108,6 +116,8 @@ impl External {
             token: token.transpose()?,
             limit: settings.limit,
             verdicts: Verdicts::new(settings.ttl),
+            recheck: seconds(settings.recheck),
+            reviewing: tokio::sync::Mutex::default(),
             alone: Arc::new(Access::left_to_verdict(key)),
             failing: AtomicBool::new(false),
             nameless: AtomicBool::new(false),
@@ -187,6 +197,11 @@ impl External {
             (false, None) => {}
         }
     }
+}
+
+/// Whole ones, at least one.
+fn seconds(period: Duration) -> i64 {
+    i64::try_from(period.as_secs()).unwrap_or(i64::MAX).max(1)
 }
 
 #[derive(Debug)]

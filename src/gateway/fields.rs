@@ -345,19 +345,15 @@ pub fn connection_tokens(fields: &FieldList) -> impl Iterator<Item = &[u8]> {
 
 /// Whether a text can be a field's value.
 fn is_value(text: &[u8]) -> bool {
-    let odd = text.iter().fold(false, |odd, byte| {
-        odd | ((*byte < b' ') & (*byte != b'\t')) | (*byte == 0x7f)
-    });
-    !odd
+    let odd = |byte: &u8| u8::from(byte.is_ascii_control() && *byte != b'\t');
+    text.iter().fold(0, |any, byte| any | odd(byte)) == 0
 }
 
 /// Text of visible ASCII, blanks and tabs.
 pub fn visible(value: &[u8]) -> Option<&str> {
     // Without a way out in the middle the compiler looks at many bytes at once.
-    let odd = value.iter().fold(false, |odd, byte| {
-        odd | !(matches!(byte, b' '..=b'~') | (*byte == b'\t'))
-    });
-    if odd {
+    let odd = |byte: &u8| u8::from(!matches!(byte, b' '..=b'~' | b'\t'));
+    if value.iter().fold(0, |any, byte| any | odd(byte)) != 0 {
         return None;
     }
     std::str::from_utf8(value).ok()

@@ -13,10 +13,12 @@ use super::head::Reply;
 use super::pipeline::{Context, Exchange};
 use super::reason::Reason;
 use super::shared::Gateway;
-use super::table::Place;
+use super::table::{CompiledRoute, Place};
 use crate::auth::identity;
 use crate::auth::verify::{self, Rejection};
 use crate::catalog::snapshot::Access;
+use crate::domain::issuer::is_scope;
+use crate::domain::policy::step_up::Offer;
 use crate::domain::principal::Principal;
 
 /// A token to be judged, and where it is used.
@@ -117,9 +119,14 @@ pub fn metadata(context: &Context, exchange: &Exchange) -> Result<Reply<Response
     let path = exchange.path().strip_prefix(METADATA).unwrap_or_default();
     let (route, below) = table.find(path).ok_or(Reason::NotFound)?;
     let served = route.route.passthrough || Place::of(below, exchange.head.query()) != Place::Below;
-    let issuers = table.access().map(|access| &access.trust.issuers);
-    let issuers = issuers.filter(|all| !all.is_empty() && served && !route.route.public);
-    let names = issuers.ok_or(Reason::NotFound)?.iter();
+    let access = table.access().filter(|access| {
+        let issuers = &access.trust.issuers;
+        !issuers.is_empty() && served && !route.route.public
+    });
+    let access = access.ok_or(Reason::NotFound)?;
+    let names = access.trust.issuers.iter();
+    let offer = offer(access, route);
+    let scopes: Vec<_> = std::iter::once("openid").chain(offer.scopes()).collect();
     let base = context
         .gateway
         .base(scheme(context, exchange), host(exchange));
@@ -128,10 +135,22 @@ pub fn metadata(context: &Context, exchange: &Exchange) -> Result<Reply<Response
         "resource": format!("{base}{path}"),
         "authorization_servers": names.map(|issuer| &issuer.issuer).collect::<Vec<_>>(),
         "bearer_methods_supported": ["header"],
-        "scopes_supported": ["openid"],
+        "scopes_supported": scopes,
         "resource_name": route.path().as_str(),
     });
     Ok(answer(StatusCode::OK, document.to_string().into()))
+}
+
+/// The scopes that mean something at a server and that every provider grants: whichever a client asks,
+/// and whichever a caller's token is from.
+pub fn offer<'a>(access: &'a Access, route: &'a CompiledRoute) -> Offer<'a> {
+    let issuers = access.trust.issuers.as_slice();
+    let first = issuers.first().into_iter();
+    let granted = first.flat_map(|issuer| &issuer.scopes).map(String::as_str);
+    let by_all = granted.filter(|name| {
+        is_scope(name) && issuers.iter().all(|issuer| issuer.scopes.contains(*name))
+    });
+    access.policy.offer(route.path(), by_all)
 }
 
 /// The keys by which servers check what they are told of callers: those of all gateways that the

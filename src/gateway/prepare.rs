@@ -50,7 +50,7 @@ impl<'a> Forwarded<'a> {
                 None => Cow::Borrowed(peer),
             },
             client: told(Name::XRealIp).unwrap_or(peer),
-            proto: told(Name::XForwardedProto).unwrap_or(connection.scheme().as_bytes()),
+            proto: told(Name::XForwardedProto).unwrap_or_else(|| connection.scheme().as_bytes()),
             host: told(Name::XForwardedHost).unwrap_or(host.as_bytes()),
         }
     }

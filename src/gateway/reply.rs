@@ -26,6 +26,8 @@ pub struct ReplyContext {
     pub anonymous: bool,
     /// Where it is written who gives tokens (RFC 9728).
     pub resource_metadata: Option<String>,
+    /// The scopes that a token needs for this, separated by spaces.
+    pub scope: Option<String>,
     /// What the auth server asks for (`WWW-Authenticate`).
     pub challenge: Option<HeaderValue>,
     /// `Allow` of a 405.
@@ -56,9 +58,10 @@ fn add_hints(fields: &mut FieldList, reason: Reason, context: &ReplyContext) {
             let challenge = asked.unwrap_or_else(|| challenge(context));
             fields.set("www-authenticate", challenge.as_bytes());
         }
-        // RFC 6750 §3.1: which scope would do.
+        // RFC 6750 §3.1: which scope would do. Where none would, an error of that kind makes clients
+        // ask for tokens again and again.
         Reason::Forbidden => {
-            if let Some(asked) = asked {
+            if let Some(asked) = asked.or_else(|| insufficient_scope(context)) {
                 fields.set("www-authenticate", asked.as_bytes());
             }
         }
@@ -83,25 +86,43 @@ fn add_hints(fields: &mut FieldList, reason: Reason, context: &ReplyContext) {
     }
 }
 
-/// RFC 6750 §3, with where to get a token (RFC 9728 §5.1).
+/// RFC 6750 §3, with where to get a token (RFC 9728 §5.1) and which scope to begin with.
 fn challenge(context: &ReplyContext) -> HeaderValue {
-    let error = context.token_shown.then_some("error=\"invalid_token\"");
-    let Some(url) = &context.resource_metadata else {
-        return HeaderValue::from_static(match error {
-            Some(_) => "Bearer error=\"invalid_token\"",
-            None => "Bearer",
-        });
-    };
-    let error = error.map(|error| format!("{error}, ")).unwrap_or_default();
-    let text = format!("Bearer {error}resource_metadata=\"{url}\"");
-    // Quotes end the text, and nothing of the path may be read as more than a path.
-    let plain = url
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));
-    HeaderValue::try_from(text)
-        .ok()
-        .filter(|_| plain)
-        .unwrap_or_else(|| HeaderValue::from_static("Bearer"))
+    let error = context.token_shown.then_some("invalid_token");
+    bearer(error, context).unwrap_or_else(|| HeaderValue::from_static("Bearer"))
+}
+
+/// The same for who has a token that is not enough, where another one would be.
+fn insufficient_scope(context: &ReplyContext) -> Option<HeaderValue> {
+    context.scope.as_ref()?;
+    context.resource_metadata.as_ref()?;
+    bearer(Some("insufficient_scope"), context)
+}
+
+/// `None` where a part cannot stand there.
+fn bearer(error: Option<&str>, context: &ReplyContext) -> Option<HeaderValue> {
+    let parts = [
+        ("error", error),
+        ("scope", context.scope.as_deref()),
+        ("resource_metadata", context.resource_metadata.as_deref()),
+    ];
+    let mut text = String::from("Bearer");
+    let given = parts
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    for (number, (name, value)) in given.enumerate() {
+        // Quotes end the text, and nothing of the path may be read as more than a path.
+        let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        if !value.bytes().all(plain) {
+            return None;
+        }
+        text.push_str(if number == 0 { " " } else { ", " });
+        text.push_str(name);
+        text.push_str("=\"");
+        text.push_str(value);
+        text.push('"');
+    }
+    HeaderValue::try_from(text).ok()
 }
 
 fn rpc_body(reason: Reason, context: &ReplyContext, id: RequestId) -> Bytes {

@@ -5,6 +5,7 @@
 
 mod answer;
 mod authenticate;
+mod challenge;
 mod charge;
 mod judge;
 mod read;
@@ -22,10 +23,12 @@ use tokio::time::Instant;
 
 use self::answer::{looked_through, opens_legacy, rewrite};
 use self::authenticate::authenticate;
+use self::challenge::forbidden;
 use self::charge::{charge, counted_as};
 use self::send::{destination, send};
 use self::wait::{Limit, watched};
 use super::body::{ClientBody, RequestBody, ResponseBody};
+use super::external::Standing;
 use super::filter::{self, View};
 use super::head::{Reply, RequestHead};
 use super::identity::{self, Identity};
@@ -58,6 +61,8 @@ pub const fn methods(place: Place) -> &'static str {
 #[derive(Debug, Default)]
 struct Call {
     caller: Option<Arc<Principal>>,
+    /// The auth server's verdict on it, where one was asked.
+    verdict: Option<Arc<Standing>>,
     /// What the server is told of the caller.
     identity: Option<Arc<Identity>>,
     /// The token came in `X-Authorization`, so that `Authorization` is the upstream's.
@@ -141,7 +146,7 @@ pub async fn call(
         }
         Err(reason) => {
             let access = found.deciding.as_ref().map(|deciding| &*deciding.access);
-            let reason = authenticate::refused(&context, &mut exchange, access, reason);
+            let reason = challenge::told(&context, &mut exchange, access, &found.route, reason);
             pipeline::refuse(reason, &exchange.reply, exchange.record)
         }
     }
@@ -196,6 +201,7 @@ async fn authorise(
         route: Some(Arc::clone(route)),
         caller: call.caller.clone(),
         access: Some(Arc::clone(access)),
+        verdict: call.verdict.take(),
         opened_at: gateway.clock.now(),
         endless: false,
         place: None,
@@ -204,13 +210,16 @@ async fn authorise(
     let place = find_session(exchange, route, found.place, seals, &mut call)?;
     let everything = may(access, route, call.caller.as_deref(), Action::Everything);
     let unread = exchange.websocket || place == Place::Below;
-    let method = exchange.head.method();
+    let is_post = *exchange.head.method() == Method::POST;
     let (body, limit) = if unread {
-        everything.then_some(()).ok_or(Reason::Forbidden)?;
+        if !everything {
+            let (caller, wanted) = (call.caller.as_deref(), [Action::Everything]);
+            return Err(forbidden(exchange, access, route, caller, wanted));
+        }
         call.endless = exchange.websocket;
         let limit = Limit::from_now(gateway.timeouts.upstream_first_byte.get());
         (body.unread(context), limit)
-    } else if *method == Method::POST && !(route.route.passthrough && everything) {
+    } else if is_post && !(route.route.passthrough && everything) {
         let limit = Limit {
             whole: call_limit(gateway, route),
             since: Instant::from_std(exchange.record.started),
@@ -227,10 +236,11 @@ async fn authorise(
         charge(context, exchange, route, call.caller.as_deref(), more)?;
         (RequestBody::Held(Some(held)), limit)
     } else {
-        may(access, route, call.caller.as_deref(), Action::Stream)
-            .then_some(())
-            .ok_or(Reason::Forbidden)?;
-        call.endless = *method == Method::GET;
+        let caller = call.caller.as_deref();
+        if !may(access, route, caller, Action::Stream) {
+            return Err(forbidden(exchange, access, route, caller, [Action::Stream]));
+        }
+        call.endless = *exchange.head.method() == Method::GET;
         let limit = Limit::from_now(call_limit(gateway, route));
         (body.unread(context), limit)
     };

@@ -19,6 +19,7 @@ use super::origin::{LocalPeer, Origin, Origins};
 use super::reason::Reason;
 use super::streams::{Stream, StreamGuard, Streams};
 use super::table::Table;
+use super::upstream::Pool;
 use super::usage::GatewayUsage;
 use crate::auth::identity::keys::IdentityKeys;
 use crate::auth::oidc::refresh::{KeyFetcher, KeySource};
@@ -270,14 +271,35 @@ impl Gateway {
 
     /// Why what was rightly begun may not go on; `None` where it may.
     pub fn lost(&self, stream: &Stream) -> Option<Reason> {
-        lost(self.table.load().as_deref()?, stream, self.clock.now())
+        let now = self.clock.now();
+        let taken_back = stream.verdict.as_ref().and_then(|one| one.lost(now));
+        taken_back.or_else(|| lost(self.table.load().as_deref()?, stream, now))
     }
 
-    /// Closes the streams and calls whose credential has ended.
+    /// Closes the streams and calls whose credential has ended, or whose verdict was taken back.
     pub fn close_expired(&self) {
         let now = self.clock.now();
         self.streams.close_expired(now);
         self.calls.close_expired(now);
+    }
+
+    /// What is open under a verdict about which it is time to ask again.
+    pub fn due_verdicts(&self) -> Vec<Stream> {
+        if self.external.is_none() {
+            return Vec::new();
+        }
+        let now = self.clock.now();
+        let mut due = self.streams.due(now);
+        due.extend(self.calls.due(now));
+        due
+    }
+
+    /// Asks the auth server again, and closes what it no longer agrees to.
+    pub async fn review_verdicts(&self, pool: &Arc<Pool>, due: Vec<Stream>) {
+        if let Some(external) = &self.external {
+            external.review(pool, due, &self.clock).await;
+            self.close_expired();
+        }
     }
 
     /// The gateway stops: closes what has no end of its own, now and from now on.

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use metrics::Gauge;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::external::Standing;
 use super::limit;
 use super::table::CompiledRoute;
 use crate::catalog::snapshot::Access;
@@ -49,6 +50,8 @@ pub struct Stream {
     pub opened_at: Timestamp,
     /// What let it be opened; `None` at the registry.
     pub access: Option<Arc<Access>>,
+    /// The verdict of an auth server that let it be opened.
+    pub verdict: Option<Arc<Standing>>,
     /// Its place among its caller's streams, where they are limited.
     pub place: Option<Arc<limit::Place>>,
 }
@@ -90,12 +93,27 @@ impl Streams {
         self.close_unless(|stream| !stream.endless);
     }
 
-    /// Closes those whose credential has ended.
+    /// Closes those whose credential has ended, or whose verdict was taken back.
     pub fn close_expired(&self, now: Timestamp) -> usize {
         self.close_unless(|stream| {
             let end = stream.caller.as_ref().and_then(|caller| caller.expires_at);
-            end.is_none_or(|end| end > now)
+            let agreed = stream
+                .verdict
+                .as_ref()
+                .is_none_or(|verdict| verdict.lost(now).is_none());
+            end.is_none_or(|end| end > now) && agreed
         })
+    }
+
+    /// Those about whose verdict it is time to ask again.
+    pub fn due(&self, now: Timestamp) -> Vec<Stream> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = open.entries.values().map(|(stream, _)| stream);
+        let is_due = |stream: &&Stream| {
+            let verdict = stream.verdict.as_ref();
+            verdict.is_some_and(|verdict| verdict.is_due(now))
+        };
+        all.filter(is_due).cloned().collect()
     }
 
     /// Closes those that `keep` refuses; how many.

@@ -253,6 +253,7 @@ impl Worker {
                 _ = sweep.tick() => {
                     own.pool.sweep(Instant::now());
                     self.gateway.close_expired();
+                    self.review_verdicts(&connections, &own.pool);
                 }
                 () = self.stop.soft.cancelled() => break,
             }
@@ -270,6 +271,20 @@ impl Worker {
             () = self.gateway.tunnels.wait() => {}
             () = self.stop.hard.cancelled() => {}
         }
+    }
+
+    /// Beside everything else: an auth server may take its time.
+    fn review_verdicts(&self, tasks: &TaskTracker, pool: &Arc<Pool>) {
+        let due = self.gateway.due_verdicts();
+        if due.is_empty() {
+            return;
+        }
+        let (gateway, pool) = (Arc::clone(&self.gateway), Arc::clone(pool));
+        let stop = self.stop.soft.clone();
+        tasks.spawn(async move {
+            let reviewing = gateway.review_verdicts(&pool, due);
+            stop.run_until_cancelled(reviewing).await;
+        });
     }
 
     fn serve(

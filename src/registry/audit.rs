@@ -286,7 +286,11 @@ impl Registry {
     /// Keeps what a gateway tells, once; whether it is new.
     pub(super) async fn take_access(&self, batch: &AccessBatch) -> Result<bool, Error> {
         let now = self.0.clock.now();
-        Ok(self.0.store.access().keep(batch, now).await?)
+        let is_new = self.0.store.access().keep(batch, now).await?;
+        if is_new {
+            self.keys_were_used(&batch.events);
+        }
+        Ok(is_new)
     }
 
     /// Forgets what is old or too much.

@@ -20,6 +20,7 @@ use crate::catalog::snapshot::Access;
 use crate::domain::ids::Revision;
 use crate::domain::path::ServerPath;
 use crate::domain::time::Timestamp;
+use crate::domain::trust::TokenKey;
 use crate::store::{self, Bump, StoredPolicy, StoredServer, Transaction};
 
 /// Who changes something, in which request.
@@ -62,17 +63,24 @@ pub(super) struct Effect {
     pub(super) credentials: Option<Credentials>,
     /// A local user whose sessions were ended or may do something else now.
     pub(super) sessions_of: Option<String>,
+    /// Sessions that have ended.
+    pub(super) sessions: Vec<[u8; 32]>,
+    /// More than is listed here is different for gateways: all is read again.
+    pub(super) everything: bool,
     /// The policy as it is now.
     pub(super) policy: Option<StoredPolicy>,
+    /// The keys with which gateways sign, as they are now, where one was taken out.
+    pub(super) gateway_keys: Option<Vec<TokenKey>>,
 }
 
 impl Effect {
     fn bump(&self) -> Bump {
-        if self.servers.is_empty() && self.credentials.is_none() && self.policy.is_none() {
-            Bump::No
-        } else {
-            Bump::Yes
-        }
+        let matters = !self.servers.is_empty()
+            || self.credentials.is_some()
+            || self.policy.is_some()
+            || self.gateway_keys.is_some()
+            || self.everything;
+        if matters { Bump::Yes } else { Bump::No }
     }
 }
 
@@ -119,6 +127,9 @@ impl Registry {
         if let Some(username) = &effect.sessions_of {
             self.0.sessions.forget_user(username);
         }
+        for id_hash in &effect.sessions {
+            self.0.sessions.forget(id_hash);
+        }
         if bump == Bump::Yes {
             self.take_up(revision, &effect).await?;
         }
@@ -138,8 +149,8 @@ impl Registry {
     /// Puts a committed change to use.
     async fn take_up(&self, revision: Revision, effect: &Effect) -> Result<(), Error> {
         let view = self.view();
-        if revision.0 != view.revision.0 + 1 {
-            // Other replicas have changed something too.
+        if effect.everything || revision.0 != view.revision.0 + 1 {
+            // Or other replicas have changed something too.
             return self.reload_locked().await;
         }
         let mut servers = view.servers.clone();
@@ -154,6 +165,12 @@ impl Registry {
         let mut access = Arc::clone(&view.access);
         if let Some(credentials) = &effect.credentials {
             credentials.put_into(&mut Arc::make_mut(&mut access).trust);
+        }
+        if let Some(keys) = &effect.gateway_keys {
+            Arc::make_mut(&mut access)
+                .trust
+                .gateway_keys
+                .clone_from(keys);
         }
         let mut policy = view.policy.clone();
         if let Some(stored) = &effect.policy {

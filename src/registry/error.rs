@@ -1,5 +1,6 @@
 //! What can go wrong with a use case.
 
+use super::identity_keys::IN_USE;
 use crate::domain::path::ServerPath;
 use crate::domain::policy::Permission;
 use crate::domain::validate::FieldError;
@@ -40,6 +41,12 @@ pub enum Error {
     /// There is no such user.
     #[error("there is no user {0:?}")]
     NoUser(String),
+    /// Nobody of that name is known, here or by a login at a provider.
+    #[error(
+        "nobody called {0:?} is a local user, has logged in, or has tokens or keys; a provider's \
+         user is found by user name or by the `sub` of their tokens"
+    )]
+    NobodyCalled(String),
     /// There is no such service account.
     #[error("there is no service account {0:?}")]
     NoServiceAccount(String),
@@ -52,6 +59,22 @@ pub enum Error {
     /// A gateway has that name.
     #[error("a gateway {0:?} has a credential; take that out first, or choose another name")]
     GatewayTaken(String),
+    /// There is no such key of a gateway.
+    #[error("there is no key {0:?} of a gateway")]
+    NoIdentityKey(String),
+    /// A gateway would bring the key back.
+    #[error(
+        "the gateway {gateway:?} still reports the key {kid:?}, so it would come back; stop that \
+         gateway, or remove `identity-keys` in its data directory and start it, and try again \
+         after {} seconds",
+        IN_USE
+    )]
+    IdentityKeyInUse {
+        /// The key.
+        kid: String,
+        /// Who reports it.
+        gateway: String,
+    },
     /// Set by the operator, not here.
     #[error(
         "{0:?} is the local administrator: name and password come from ADMIN_USER and \

@@ -6,8 +6,11 @@
 //! check what it signed long after it was followed by another.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
+
+use super::change::{Actor, Effect, Work};
 use super::{Error, Registry};
 use crate::domain::time::Timestamp;
 use crate::domain::trust::{TokenKey, Trust};
@@ -23,23 +26,80 @@ pub(super) async fn put_into(
     Ok(())
 }
 
-/// When keys were last noted in the database: reports come every few seconds.
+/// When keys were last heard of: reports come every few seconds.
 #[derive(Debug, Default)]
-pub(super) struct Seen(Mutex<BTreeMap<String, Timestamp>>);
+pub(super) struct Seen(Mutex<Heard>);
+
+#[derive(Debug, Default)]
+struct Heard {
+    /// When they were last noted in the database.
+    noted: BTreeMap<String, Timestamp>,
+    /// By whom they were last reported, and when.
+    reported: BTreeMap<String, (String, Timestamp)>,
+    /// The gateway of this process, which tells of changes only, and its keys.
+    own: (String, Vec<String>),
+}
 
 impl Seen {
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lately(&self, keys: &[TokenKey], now: Timestamp) -> bool {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = self.heard();
         let since = now.plus_seconds(-NOTED_EVERY);
         keys.iter()
-            .all(|key| seen.get(&key.kid).is_some_and(|at| *at > since))
+            .all(|key| heard.noted.get(&key.kid).is_some_and(|at| *at > since))
     }
 
     fn note(&self, keys: &[TokenKey], now: Timestamp) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.retain(|_, at| *at > now.plus_seconds(-NOTED_EVERY));
-        seen.extend(keys.iter().map(|key| (key.kid.clone(), now)));
+        let mut heard = self.heard();
+        let since = now.plus_seconds(-NOTED_EVERY);
+        heard.noted.retain(|_, at| *at > since);
+        heard
+            .noted
+            .extend(keys.iter().map(|key| (key.kid.clone(), now)));
     }
+
+    fn reported(&self, gateway: &str, keys: &[TokenKey], now: Timestamp) {
+        let mut heard = self.heard();
+        let since = now.plus_seconds(-IN_USE);
+        heard.reported.retain(|_, (_, at)| *at > since);
+        if heard.reported.len() + keys.len() <= MAX_KEYS {
+            let by = keys
+                .iter()
+                .map(|key| (key.kid.clone(), (gateway.to_owned(), now)));
+            heard.reported.extend(by);
+        }
+    }
+
+    fn own(&self, gateway: &str, keys: &[TokenKey]) {
+        let kids = keys.iter().map(|key| key.kid.clone()).collect();
+        self.heard().own = (gateway.to_owned(), kids);
+    }
+
+    /// The gateway that would bring a key back.
+    fn reporter(&self, kid: &str, now: Timestamp) -> Option<String> {
+        let heard = self.heard();
+        let (gateway, own) = &heard.own;
+        if own.iter().any(|one| one == kid) {
+            return Some(gateway.clone());
+        }
+        let (gateway, at) = heard.reported.get(kid)?;
+        (*at > now.plus_seconds(-IN_USE)).then(|| gateway.clone())
+    }
+
+    fn forget(&self, kid: &str) {
+        self.heard().noted.remove(kid);
+    }
+}
+
+/// A gateway's key in the key set.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) stored: StoredIdentityKey,
+    /// Whether a gateway reports it now.
+    pub(super) in_use: bool,
 }
 
 impl Registry {
@@ -52,6 +112,7 @@ impl Registry {
         gateway: &str,
         keys: &[TokenKey],
     ) -> Result<(), anyhow::Error> {
+        self.0.seen_keys.own(gateway, keys);
         Ok(self.see_identity_keys(gateway, keys).await?)
     }
 
@@ -61,6 +122,7 @@ impl Registry {
         keys: &[TokenKey],
     ) -> Result<(), Error> {
         let now = self.0.clock.now();
+        self.0.seen_keys.reported(gateway, keys, now);
         let used = &self.view().access.trust.gateway_keys;
         let is_used = keys.iter().all(|key| used.contains(key));
         if is_used && self.0.seen_keys.lately(keys, now) {
@@ -96,6 +158,33 @@ impl Registry {
         Ok(())
     }
 
+    /// All keys of the key set, those that were replaced included.
+    pub(super) async fn identity_keys(&self) -> Result<Vec<Listed>, Error> {
+        let now = self.0.clock.now();
+        let mut transaction = self.0.store.read().await?;
+        let stored = transaction.identity_keys().list().await?;
+        let listed = stored.into_iter().map(|mut stored| {
+            let reporter = self.0.seen_keys.reporter(&stored.key.kid, now);
+            let in_use = reporter.is_some();
+            if in_use {
+                stored.seen_at = now;
+            }
+            Listed { stored, in_use }
+        });
+        Ok(listed.collect())
+    }
+
+    /// Takes a replaced key out of the key set at once.
+    pub(super) async fn remove_identity_key(&self, actor: &Actor, kid: &str) -> Result<(), Error> {
+        let kid = kid.to_owned();
+        if let Some(gateway) = self.0.seen_keys.reporter(&kid, self.0.clock.now()) {
+            return Err(Error::IdentityKeyInUse { kid, gateway });
+        }
+        self.change(actor, Forget { kid: kid.clone() }).await?;
+        self.0.seen_keys.forget(&kid);
+        Ok(())
+    }
+
     /// Forgets what nobody reports any more.
     pub(super) async fn forget_identity_keys(&self) -> Result<(), Error> {
         let since = self.0.clock.now().plus_seconds(-MEMORY);
@@ -112,6 +201,32 @@ impl Registry {
     }
 }
 
+struct Forget {
+    kid: String,
+}
+
+#[async_trait]
+impl Work for Forget {
+    type Output = ();
+
+    async fn run(
+        &self,
+        transaction: &mut dyn Transaction,
+        _: Timestamp,
+    ) -> Result<((), Effect), Error> {
+        if !transaction.identity_keys().remove(&self.kid).await? {
+            return Err(Error::NoIdentityKey(self.kid.clone()));
+        }
+        let left = transaction.identity_keys().list().await?;
+        let effect = Effect {
+            audit: vec![("gateway.key.forget", self.kid.clone())],
+            gateway_keys: Some(left.into_iter().map(|stored| stored.key).collect()),
+            ..Effect::default()
+        };
+        Ok(((), effect))
+    }
+}
+
 fn entry(action: &str, subject: String, at: Timestamp) -> AuditEntry {
     AuditEntry {
         at,
@@ -124,6 +239,8 @@ fn entry(action: &str, subject: String, at: Timestamp) -> AuditEntry {
 
 /// Seconds after which a key that nobody reports is forgotten: a day.
 pub(super) const MEMORY: i64 = 24 * 60 * 60;
+/// Seconds for which a key that was reported counts as in use: three reports.
+pub(super) const IN_USE: i64 = 15;
 /// Seconds between two notes of one key.
 const NOTED_EVERY: i64 = 60 * 60;
 /// Keys of all gateways together.

@@ -5,12 +5,14 @@
 //! Must not trust anything that a browser carries: see `state`. Start with [`Provider`]; `keys`
 //! follows what the provider publishes, `login` and `logout` are what people do.
 
+mod groups;
 mod id_token;
 mod keys;
 mod login;
 mod logout;
 mod state;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -123,6 +125,7 @@ pub(super) fn trusted(config: &OidcConfig) -> Option<TrustedIssuer> {
         max_life: seconds(config.max_token_life.get()),
         keys_url: None,
         keys: Vec::new(),
+        scopes: BTreeSet::new(),
     })
 }
 
@@ -134,11 +137,14 @@ pub(super) async fn put_into(
 ) -> Result<(), crate::store::Error> {
     for issuer in &mut trust.issuers {
         if let Some(stored) = transaction.oidc().issuer(&issuer.issuer).await?
-            && (issuer.keys != stored.keys || issuer.keys_url != stored.keys_url)
+            && (issuer.keys != stored.keys
+                || issuer.keys_url != stored.keys_url
+                || issuer.scopes != stored.scopes)
         {
             let issuer = Arc::make_mut(issuer);
             issuer.keys = stored.keys;
             issuer.keys_url = stored.keys_url;
+            issuer.scopes = stored.scopes;
         }
     }
     let logouts = transaction.oidc().logouts(now).await?;
@@ -175,9 +181,11 @@ impl Registry {
             },
             verified => verified,
         };
-        verified.inspect_err(|rejection| {
-            tracing::debug!(reason = rejection.reason(), "refused a token");
-        })
+        verified
+            .inspect(|caller| self.was_used(caller))
+            .inspect_err(|rejection| {
+                tracing::debug!(reason = rejection.reason(), "refused a token");
+            })
     }
 
     /// What a token says that the provider signed for us.
@@ -211,7 +219,7 @@ impl Registry {
         Ok(identity.map(|identity| Principal {
             subject: identity.subject.into(),
             username: identity.username.into(),
-            scopes: std::collections::BTreeSet::new(),
+            scopes: BTreeSet::new(),
             groups: identity.groups.into_iter().map(Arc::from).collect(),
             method: AuthMethod::Session,
             client_id: provider.config.client_id.as_deref().map(Arc::from),

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::gateways::Gateways;
 use super::identity_keys::Seen;
+use super::key_uses::KeyUses;
 use super::keys::Keys;
 use super::login::LocalAdmin;
 use super::sessions::Sessions;
@@ -133,6 +134,7 @@ impl Registry {
             admin,
             gateways: Gateways::default(),
             seen_keys: Seen::default(),
+            key_uses: KeyUses::default(),
             held: Arc::new(Semaphore::new(settings.registry.held_requests)),
             feeds: Arc::new(Semaphore::new(MAX_FEEDS)),
             guard: Arc::new(AddressGuard::new(&settings.network)),

@@ -113,8 +113,9 @@ impl Holder {
                 };
                 Ok((token.owner, reach))
             }
-            // Nothing that is kept here can have ended.
-            (method, _) => Ok((owner(method.as_str(), subject), Reach::All)),
+            // Nothing that is kept here can have ended. What a provider's token stands for may be less
+            // than its user's groups, which what is made of it must not follow.
+            (method, _) => Ok((owner(method.as_str(), subject), Reach::Chosen)),
         }
     }
 }
@@ -307,6 +308,7 @@ impl Issue {
             inherits: self.request.scopes.is_none() && reach == Reach::All,
             created_at: now,
             expires_at: limit.map_or(end, |own| own.min(end)),
+            last_used_at: None,
             revoked_at: None,
         }
     }
@@ -327,7 +329,14 @@ impl Work for Issue {
         if made >= u64::from(self.limit) {
             return Err(Error::TooManyTokens(self.limit));
         }
-        let stored = self.token(owner, all, reach, now);
+        let mut stored = self.token(owner, all, reach, now);
+        if stored.inherits
+            && stored.key_hash.is_some()
+            && let Some(user) = transaction.oidc().user(&stored.owner).await?
+        {
+            // Of the last login, whichever session it is made in.
+            stored.groups = user.groups;
+        }
         transaction.tokens().insert(&stored).await?;
         let action = match self.request.kind {
             Kind::Token => "token.create",

@@ -3,6 +3,7 @@
 
 mod audit;
 pub(super) mod fixture;
+mod providers;
 mod rows;
 mod work;
 

@@ -8,6 +8,8 @@ pub(crate) mod attempts;
 mod backpressure;
 mod bodies;
 mod cancel;
+#[cfg(feature = "registry")]
+mod challenges;
 pub(crate) mod client;
 mod crossing;
 mod drain;
@@ -33,6 +35,7 @@ mod slowness;
 mod smuggling;
 mod spoofing;
 mod streams;
+mod taken_back;
 mod targets;
 mod trouble;
 pub(crate) mod upstream;

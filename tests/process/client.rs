@@ -286,6 +286,48 @@ fn service_accounts_get_keys_with_their_own_rights() {
     assert_eq!(person.json(&["service-accounts", "list"]), json!([]));
 }
 
+#[test]
+fn credentials_of_gateways_are_made_listed_and_taken_out() {
+    let data = folder();
+    let (_process, _, url) = running(data.path());
+    let person = Person::new();
+    person.login(&url);
+    let credential = person.says(&["gateways", "add", "nginx"]);
+    assert!(credential.starts_with("mcpg_"), "{credential}");
+    assert_eq!(credential.lines().count(), 1);
+    let made = person.json(&["gateways", "add", "envoy", "--sends-body"]);
+    assert_eq!(made["sends_body"], true);
+    refused(
+        &person.types(&["gateways", "add", "nginx"], ""),
+        1,
+        &["\"nginx\" has a credential", "choose another name"],
+    );
+    let said = person.says(&["gateways", "list"]);
+    assert!(!said.contains("mcpg_"), "{said}");
+    let listed = person.json(&["gateways", "list"]);
+    let id = listed["credentials"][1]["id"].as_str().unwrap();
+    assert!(said.contains(id) && said.contains("in use"), "{said}");
+    person.says(&["gateways", "remove", "envoy"]);
+    let said = person.says(&["gateways", "remove", id]);
+    assert_eq!(said, "removed nginx\n");
+    refused(
+        &person.types(&["gateways", "remove", id], ""),
+        1,
+        &["no credential of a gateway"],
+    );
+    let kid = listed["identity_keys"][0]["kid"].as_str().unwrap();
+    refused(
+        &person.types(&["gateways", "forget", kid], ""),
+        1,
+        &["still reports the key", "identity-keys"],
+    );
+    refused(
+        &person.types(&["gateways", "forget", "nothing"], ""),
+        1,
+        &["there is no key \"nothing\""],
+    );
+}
+
 /// How soon a gateway elsewhere must have heard of it.
 const SOON: Duration = Duration::from_secs(1);
 

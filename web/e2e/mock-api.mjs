@@ -175,6 +175,7 @@ export class MockApi {
       scopes,
       created_at: new Date(now).toISOString(),
       expires_at: new Date(now + hours * 3_600_000).toISOString(),
+      last_used_at: null,
       revoked: false,
     });
     const tokens = {

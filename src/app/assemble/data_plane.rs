@@ -118,6 +118,7 @@ pub(super) fn build(base: &Base<'_>, sockets: Listening) -> anyhow::Result<Built
             token: settings.auth.server_token.clone(),
             ttl: settings.auth.external_cache_ttl.get(),
             limit: settings.auth.external_timeout.get(),
+            recheck: settings.auth.external_recheck.get(),
         };
         External::new(&settings, roots.clone())
     });

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::api::segment;
-use super::print::{flag, list, rows, table, text};
+use super::print::{flag, list, rows, safe, table, text};
 use super::{Client, ask};
 use crate::app::Failure;
 use crate::cli::client::UsersCommand;
@@ -39,6 +39,19 @@ pub(super) async fn run(client: &Client, command: &UsersCommand) -> Result<(), F
             let target = format!("api/users/{}", segment(name));
             client.api.delete(&target).await?;
             client.done(&format!("removed {name}"));
+        }
+        UsersCommand::End { name, provider } => {
+            let query = provider.as_ref();
+            let query = query.map(|one| format!("?provider={}", segment(one)));
+            let query = query.unwrap_or_default();
+            let target = format!("api/users/{}/credentials{query}", segment(name));
+            let answer = client.api.call(Method::DELETE, &target, None, &[]).await?;
+            client.print(&answer.body, |ended| {
+                let (sessions, tokens) = (text(ended, "sessions"), text(ended, "tokens"));
+                safe(&format!(
+                    "ended {sessions} sessions, {tokens} tokens and keys of {name}"
+                ))
+            });
         }
     }
     Ok(())

@@ -1,11 +1,14 @@
 //! The provider's own description (OpenID Connect Discovery): where its endpoints are.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::address::{Addresses, Misplaced};
 use super::fetch::{self, FetchError};
 use crate::auth::verify::strict_object;
+use crate::domain::issuer::{MAX_SCOPES, is_scope};
 use crate::net::outbound::GuardedClient;
 
 /// Where a provider is asked what, as far as the document says so and the settings allow it.
@@ -25,6 +28,8 @@ pub struct Endpoints {
     pub answers_name_issuer: bool,
     /// It takes the client's secret in the body only.
     pub secret_in_body: bool,
+    /// Scopes that it grants to clients that ask.
+    pub scopes: BTreeSet<String>,
 }
 
 /// No document, or one that must not be followed.
@@ -110,10 +115,22 @@ pub fn read(text: &[u8], addresses: &Addresses) -> Result<Endpoints, DiscoveryEr
         answers_name_issuer: document
             .get("authorization_response_iss_parameter_supported")
             .is_some_and(|value| *value == Value::Bool(true)),
+        scopes: scopes(&document),
         secret_in_body: secrets.is_some_and(|methods| {
             !methods.contains(&"client_secret_basic") && methods.contains(&"client_secret_post")
         }),
     })
+}
+
+/// What it says of its scopes; nothing of it is needed.
+fn scopes(document: &Map<String, Value>) -> BTreeSet<String> {
+    let listed = document.get("scopes_supported").and_then(Value::as_array);
+    let names = listed.into_iter().flatten().filter_map(Value::as_str);
+    names
+        .filter(|name| is_scope(name))
+        .take(MAX_SCOPES)
+        .map(str::to_owned)
+        .collect()
 }
 
 fn text_of<'d>(
@@ -186,6 +203,19 @@ mod tests {
         }
         let endpoints = judge(&least).unwrap();
         assert!(!endpoints.answers_name_issuer && endpoints.userinfo.is_none());
+    }
+
+    #[test]
+    fn scopes_are_taken_as_far_as_they_can_be_asked_for() {
+        let mut odd = document();
+        assert!(judge(&odd).unwrap().scopes.is_empty());
+        odd["scopes_supported"] = json!(["openid", "read", "a b", 7, "", "x\"y", "read"]);
+        let scopes = judge(&odd).unwrap().scopes;
+        assert_eq!(scopes.into_iter().collect::<Vec<_>>(), ["openid", "read"]);
+        odd["scopes_supported"] = json!((0..500).map(|n| format!("s{n}")).collect::<Vec<_>>());
+        assert_eq!(judge(&odd).unwrap().scopes.len(), MAX_SCOPES);
+        odd["scopes_supported"] = json!("openid");
+        assert!(judge(&odd).unwrap().scopes.is_empty());
     }
 
     #[test]

@@ -153,6 +153,14 @@ const CONTRADICTIONS: &[Case] = &[
         ],
         &["auth.external_timeout"],
     ),
+    (
+        GATEWAY,
+        &[
+            ("AUTH_SERVER_URL", "http://auth"),
+            ("MCP__AUTH__EXTERNAL_RECHECK", "0s"),
+        ],
+        &["auth.external_recheck"],
+    ),
     (REGISTRY, &[("AUTH_SERVER_URL", "http://auth")], &[]),
     (
         GATEWAY,

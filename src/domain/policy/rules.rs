@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::ADMIN_SCOPE;
+use super::{ADMIN_SCOPE, Action};
 
 /// All scopes and groups.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +75,16 @@ impl ServerRule {
     pub fn has_method(&self, method: &str) -> bool {
         self.methods.contains(method)
             || (PART_OF_A_SESSION.contains(&method) && self.methods.contains(INITIALIZE))
+    }
+
+    /// Whether it allows the whole of this where it applies.
+    pub fn allows(&self, action: Action<'_>) -> bool {
+        match action {
+            Action::Method(method) => self.has_method(method),
+            Action::Tool(tool) => self.has_method(TOOLS_CALL) && self.tools.contains(tool),
+            Action::Everything => self.methods == Names::All && self.tools == Names::All,
+            Action::Stream => true,
+        }
     }
 }
 
@@ -156,6 +166,9 @@ impl std::fmt::Display for Permission {
 
 /// Opens a session.
 pub(super) const INITIALIZE: &str = "initialize";
+
+/// Uses a tool.
+pub(super) const TOOLS_CALL: &str = "tools/call";
 
 /// What whoever may open a session may say in it: existing rules name none of these, and clients
 /// break without them.

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use super::rules::{INITIALIZE, Names, PART_OF_A_SESSION, Permission, Rules, ServerRule};
+use super::rules::{
+    INITIALIZE, Names, PART_OF_A_SESSION, Permission, Rules, ServerRule, TOOLS_CALL,
+};
 use super::{ADMIN_SCOPE, Action, Principal};
 
 type Map<K, V> = HashMap<K, V, RandomState>;
@@ -342,5 +344,4 @@ fn entry<'m, V: Default>(map: &'m mut Map<Box<str>, V>, name: &str) -> &'m mut V
 }
 
 static EMPTY: ScopeSet = ScopeSet(Vec::new());
-const TOOLS_CALL: &str = "tools/call";
 const BITS: usize = 64;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Asked, Audit, Seen, dropped};
 use crate::domain::audit::{AccessEvent, Decision};
+use crate::domain::principal::{AuthMethod, Principal};
 use crate::domain::time::{Clock, Timestamp};
 
 /// Turns records into batches.
@@ -249,6 +250,7 @@ fn event(seen: &Seen, at: Timestamp) -> AccessEvent {
         auth_method: caller
             .map_or("", |caller| caller.method.as_str())
             .to_owned(),
+        key: caller.map_or_else(String::new, key_of),
         client: line.client.to_string(),
         server: route.map_or("", |route| route.path().as_str()).to_owned(),
         method: line.method.as_str().to_owned(),
@@ -265,6 +267,14 @@ fn event(seen: &Seen, at: Timestamp) -> AccessEvent {
         event.tell(asked);
     }
     event
+}
+
+/// The id of the key that a caller has shown.
+fn key_of(caller: &Principal) -> String {
+    match (caller.method, &caller.token_id) {
+        (AuthMethod::ApiKey, Some(id)) => id.to_string(),
+        _ => String::new(),
+    }
 }
 
 fn shortened(text: &str) -> String {

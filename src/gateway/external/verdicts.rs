@@ -110,6 +110,33 @@ impl Verdicts {
         landing.flight.get_or_init(|| asking).await.clone()
     }
 
+    /// What `ask` says now, whatever is remembered; it takes the place of that.
+    pub(super) async fn fresh<F>(
+        &self,
+        key: Key,
+        ask: impl FnOnce() -> F,
+    ) -> Result<Verdict, Reason>
+    where
+        F: Future<Output = Result<Verdict, Reason>>,
+    {
+        let asked_at = Instant::now();
+        let verdict = ask().await?;
+        if !self.ttl.is_zero() {
+            let life = if is_kept(&verdict) {
+                self.ttl
+            } else {
+                Duration::ZERO
+            };
+            let kept = Kept {
+                key,
+                until: asked_at + life,
+                verdict: verdict.clone(),
+            };
+            self.kept.keep(hash(&key), kept);
+        }
+        Ok(verdict)
+    }
+
     fn find(&self, key: &Key) -> Option<Verdict> {
         let now = Instant::now();
         self.kept.find(hash(key), |kept| {

@@ -43,9 +43,6 @@ pub(super) async fn authenticate(
         }
         Err(reason) => Err(reason),
     };
-    if !matches!(verified, Ok(Some(_))) {
-        tell_who_gives_tokens(context, exchange, access);
-    }
     let caller = verified?;
     if let Some(line) = &mut exchange.record.line {
         line.caller.clone_from(&caller);
@@ -69,10 +66,10 @@ fn judge<'r>(
     } else {
         Name::Authorization
     };
-    let shown = exchange.head.field_str(field);
-    exchange.reply.token_shown = shown.is_some();
+    let token = exchange.head.field_str(field).and_then(bearer);
+    exchange.reply.token_shown = token.is_some();
     let judge_comes = context.gateway.external.is_some();
-    let Some(token) = shown.and_then(bearer) else {
+    let Some(token) = token else {
         if judge_comes {
             return Ok(Judged::Caller(None));
         }
@@ -124,28 +121,6 @@ fn anonymous(access: &Access, route: &CompiledRoute) -> Option<Arc<Principal>> {
     let mapped = access.policy.rules().groups.contains_key(ANONYMOUS);
     let may_some = mapped && access.policy.allows(&NOBODY, route.path(), Action::Stream);
     may_some.then(|| Arc::clone(&NOBODY))
-}
-
-/// Why a call is refused in the end: who has shown nothing may yet show something.
-pub(super) fn refused(
-    context: &Context,
-    exchange: &mut Exchange,
-    access: Option<&Access>,
-    reason: Reason,
-) -> Reason {
-    match (reason, access) {
-        (Reason::Forbidden, Some(access)) if exchange.reply.anonymous => {
-            tell_who_gives_tokens(context, exchange, access);
-            Reason::Unauthenticated
-        }
-        (reason, _) => reason,
-    }
-}
-
-fn tell_who_gives_tokens(context: &Context, exchange: &mut Exchange, access: &Access) {
-    if !access.trust.issuers.is_empty() {
-        exchange.reply.resource_metadata = Some(foreign::metadata_url(context, exchange));
-    }
 }
 
 /// The token in `Bearer TOKEN` (RFC 6750 §2.1).

@@ -78,6 +78,7 @@ pub(super) async fn judged(
         Verdict::Allowed(named) => {
             let caller = call.caller.take().or(named);
             call.caller = Some(caller.ok_or_else(|| auth_server.named_nobody())?);
+            call.verdict = Some(auth_server.standing(&question, context.gateway.clock.now()));
         }
         Verdict::Refused(reason, challenge) => {
             exchange.reply.challenge = challenge;

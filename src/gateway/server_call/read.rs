@@ -7,6 +7,7 @@ use super::super::head::RequestHead;
 use super::super::pipeline::Exchange;
 use super::super::reason::Reason;
 use super::super::table::CompiledRoute;
+use super::challenge::forbidden;
 use super::{Call, may};
 use crate::catalog::asks;
 use crate::catalog::snapshot::Access;
@@ -43,7 +44,9 @@ pub(super) fn check(
             if let Some(line) = &mut exchange.record.line {
                 line.refuse(message);
             }
-            return Err(Reason::Forbidden);
+            let wanted = envelope.messages().iter().map(asks::action);
+            let caller = call.caller.as_deref();
+            return Err(forbidden(exchange, access, route, caller, wanted));
         }
     }
     if let Some(message) = envelope.messages().first() {

@@ -101,7 +101,7 @@ impl Macs {
         self.made.find(hash, |made| {
             let mut rest = Some(&*made.bound);
             holder.write(&[id], |part| {
-                rest = rest.and_then(|rest| rest.strip_prefix(part))
+                rest = rest.and_then(|rest| rest.strip_prefix(part));
             });
             rest.is_some_and(<[u8]>::is_empty).then_some(made.text)
         })

@@ -2,6 +2,7 @@
 
 pub(super) mod create;
 pub(super) mod events;
+pub(super) mod forget;
 pub(super) mod list;
 pub(super) mod remove;
 pub(super) mod report;

@@ -18,11 +18,14 @@ impl From<Error> for Problem {
             Error::NoServer(_)
             | Error::NoToken
             | Error::NoUser(_)
+            | Error::NobodyCalled(_)
             | Error::NoServiceAccount(_)
             | Error::NoGateway(_)
+            | Error::NoIdentityKey(_)
             | Error::Stranger(_) => Self::not_found(text),
             Error::NameTaken(_)
             | Error::GatewayTaken(_)
+            | Error::IdentityKeyInUse { .. }
             | Error::LocalAdmin(_)
             | Error::Disabled(_) => Self::new(StatusCode::CONFLICT).detail(text),
             Error::Exists(_) => Self::new(StatusCode::CONFLICT)

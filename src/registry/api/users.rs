@@ -1,6 +1,7 @@
-//! `/api/users`: local users.
+//! `/api/users`: local users; what stands for any user.
 
 pub(super) mod create;
+pub(super) mod end;
 pub(super) mod list;
 pub(super) mod patch;
 pub(super) mod read;

@@ -1,5 +1,6 @@
 //! Following the provider: its description for logging in, its keys for every gateway.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -134,16 +135,16 @@ impl Registry {
                 place: path.display().to_string(),
                 source,
             })?;
-            self.keep_keys(provider, None, keys).await?;
+            self.keep(provider, Published::keys(keys, None)).await?;
         }
         let endpoints = discovery::discover(&provider.client, &provider.addresses).await?;
-        let url = endpoints.keys.clone();
+        let (url, scopes) = (endpoints.keys.clone(), endpoints.scopes.clone());
         *provider
             .endpoints
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(endpoints));
         if provider.config.jwks_file.is_some() {
-            return Ok(());
+            return Ok(self.keep(provider, Published::scopes(scopes)).await?);
         }
         let text = fetch::get(&provider.client, &url).await;
         let text = text.map_err(|source| Trouble::Keys {
@@ -154,44 +155,51 @@ impl Registry {
             place: url.to_string(),
             source,
         })?;
-        Ok(self.keep_keys(provider, Some(&url), keys).await?)
+        let published = Published {
+            scopes: Some(scopes),
+            ..Published::keys(keys, Some(&url))
+        };
+        Ok(self.keep(provider, published).await?)
     }
 
-    /// Gateways of this process have the keys when this returns.
-    async fn keep_keys(
-        &self,
-        provider: &Provider,
-        url: Option<&url::Url>,
-        keys: Vec<IssuerKey>,
-    ) -> Result<(), Error> {
+    /// Gateways of this process have it when this returns.
+    async fn keep(&self, provider: &Provider, published: Published) -> Result<(), Error> {
         let name = provider.addresses.issuer();
-        let url = url.map(ToString::to_string);
-        let known = |registry: &Self| {
-            let issuers = &registry.view().access.trust.issuers;
-            issuers.iter().any(|issuer| {
-                issuer.issuer == name && issuer.keys == keys && issuer.keys_url == url
-            })
-        };
-        if known(self) {
+        if published.is_known(self, name) {
             return Ok(());
         }
         let _writing = self.0.writing.lock().await;
-        if known(self) {
+        if published.is_known(self, name) {
             return Ok(());
         }
         let now = self.0.clock.now();
         let mut transaction = self.0.store.begin().await?;
-        let stored = StoredIssuer {
+        let known = transaction.oidc().issuer(name).await?;
+        let mut stored = known.unwrap_or_else(|| StoredIssuer {
             issuer: name.to_owned(),
-            keys_url: url.clone(),
-            keys: keys.clone(),
+            keys_url: None,
+            keys: Vec::new(),
+            scopes: BTreeSet::new(),
             fetched_at: now,
+        });
+        stored.fetched_at = now;
+        let before = (stored.keys.clone(), stored.keys_url.clone());
+        if let Some((keys, url)) = published.keys {
+            (stored.keys, stored.keys_url) = (keys, url);
+        }
+        let action = if before == (stored.keys.clone(), stored.keys_url.clone()) {
+            "issuer.scopes"
+        } else {
+            "issuer.keys"
         };
+        if let Some(scopes) = published.scopes {
+            stored.scopes = scopes;
+        }
         transaction.oidc().keep_issuer(&stored).await?;
         let entry = AuditEntry {
             at: now,
             actor: "registry".to_owned(),
-            action: "issuer.keys".to_owned(),
+            action: action.to_owned(),
             subject: name.to_owned(),
             ..AuditEntry::default()
         };
@@ -199,10 +207,47 @@ impl Registry {
         transaction.commit(Bump::Yes).await?;
         tracing::info!(
             issuer = name,
-            keys = keys.len(),
-            "the identity provider's keys changed"
+            keys = stored.keys.len(),
+            scopes = stored.scopes.len(),
+            "the identity provider publishes something else"
         );
         self.reload_locked().await
+    }
+}
+
+/// What a provider publishes; what is not there was not asked for.
+struct Published {
+    /// Its keys, and where they are.
+    keys: Option<(Vec<IssuerKey>, Option<String>)>,
+    scopes: Option<BTreeSet<String>>,
+}
+
+impl Published {
+    fn keys(keys: Vec<IssuerKey>, url: Option<&url::Url>) -> Self {
+        Self {
+            keys: Some((keys, url.map(ToString::to_string))),
+            scopes: None,
+        }
+    }
+
+    const fn scopes(scopes: BTreeSet<String>) -> Self {
+        Self {
+            keys: None,
+            scopes: Some(scopes),
+        }
+    }
+
+    fn is_known(&self, registry: &Registry, issuer: &str) -> bool {
+        let view = registry.view();
+        let mut issuers = view.access.trust.issuers.iter();
+        let Some(known) = issuers.find(|one| one.issuer == issuer) else {
+            return false;
+        };
+        let same_keys = |(keys, url): &(Vec<IssuerKey>, Option<String>)| {
+            known.keys == *keys && known.keys_url == *url
+        };
+        let same_scopes = |scopes: &BTreeSet<String>| known.scopes == *scopes;
+        self.keys.as_ref().is_none_or(same_keys) && self.scopes.as_ref().is_none_or(same_scopes)
     }
 }
 

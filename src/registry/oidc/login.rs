@@ -8,6 +8,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value};
 use url::form_urlencoded::{self, Serializer};
 
+use super::groups;
 use super::id_token::{self, Expected};
 use super::state::{LIFE_SECONDS, Pending};
 use super::{Provider, Registry};
@@ -18,10 +19,11 @@ use crate::domain::secret::Secret;
 use crate::http::Edge;
 use crate::net::guard::Refused;
 use crate::registry::Error;
+use crate::registry::accounts::owner;
 use crate::registry::audit::session_entry;
 use crate::registry::keys::random;
 use crate::registry::sessions::hash;
-use crate::store::{Bump, StoredIdentity, StoredSession};
+use crate::store::{Bump, StoredIdentity, StoredProviderUser, StoredSession};
 
 /// A login that begins.
 #[derive(Debug)]
@@ -154,7 +156,16 @@ impl Registry {
         let identity = self
             .identify(provider, &endpoints, &pending, tokens)
             .await?;
-        let id = self.start_session_of(provider, identity, edge).await?;
+        let (registry, edge) = (self.clone(), edge.clone());
+        // A task of its own: a browser that goes away must not leave it done but not in use.
+        let task = self.0.tasks.spawn(async move {
+            let provider = registry.provider().ok_or(LoginError::Unavailable)?;
+            let started = registry.start_session_of(provider, identity, &edge);
+            Ok::<_, LoginError>(started.await?)
+        });
+        let id = task
+            .await
+            .map_err(|_| Error::Internal("a login ended early"))??;
         Ok(Arrived {
             id,
             back: pending.back,
@@ -268,18 +279,30 @@ impl Registry {
             created_at: now,
             seen_at: now,
         };
+        let user = StoredProviderUser {
+            owner: owner(&stored.provider, &identity.subject),
+            username: identity.username.clone(),
+            groups: identity.groups.clone(),
+            seen_at: now,
+        };
+        let _writing = self.0.writing.lock().await;
+        let policy = self.view().access.policy.clone();
         let mut transaction = self.0.store.begin().await?;
         transaction.sessions().insert(&stored).await?;
         transaction.oidc().insert_session(&identity).await?;
+        let bump = groups::follow(&mut *transaction, &user, &policy, now).await?;
         let (name, method) = (&identity.username, &stored.provider);
         let entry = session_entry("session.login", name, method, edge, now);
         transaction.audit().append(&entry).await?;
-        transaction.commit(Bump::No).await?;
+        transaction.commit(bump).await?;
         tracing::info!(
             user.name = identity.username,
             provider = provider.name(),
             "logged in"
         );
+        if bump == Bump::Yes {
+            self.reload_locked().await?;
+        }
         Ok(id)
     }
 }

@@ -150,6 +150,7 @@ fn event(user: &str, tool: &str, second: i64) -> AccessEvent {
         request_id: format!("r-{user}-{second}"),
         user: user.to_owned(),
         auth_method: "token".to_owned(),
+        key: String::new(),
         client: "192.0.2.7".to_owned(),
         server: "/time".to_owned(),
         method: "tools/call".to_owned(),

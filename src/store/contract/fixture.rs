@@ -205,6 +205,7 @@ pub(in crate::store) fn token(id: &str, username: &str, created_at: Timestamp) -
         inherits: false,
         created_at,
         expires_at: created_at.plus_seconds(3_600),
+        last_used_at: None,
         revoked_at: None,
     }
 }

@@ -1,5 +1,7 @@
 //! What each repository keeps and how it refuses.
 
+use std::collections::BTreeSet;
+
 use super::fixture::{Fixture, NOW, UPSTREAM_SECRET, owner, path, server, token};
 use crate::domain::api_key::KeyHash;
 use crate::domain::ids::TokenId;
@@ -528,6 +530,7 @@ async fn an_issuer_is_kept_as_it_was_last_seen(fixture: &Fixture) {
         issuer: "https://idp".into(),
         keys_url: Some("https://idp/keys".into()),
         keys: Vec::new(),
+        scopes: BTreeSet::new(),
         fetched_at: NOW,
     };
     let mut transaction = store.begin().await.unwrap();
@@ -539,6 +542,7 @@ async fn an_issuer_is_kept_as_it_was_last_seen(fixture: &Fixture) {
     let text = r#"[{"kid":"a","kty":"OKP","crv":"Ed25519","x":"AA"}]"#;
     issuer.keys = serde_json::from_str(text).unwrap();
     issuer.keys_url = None;
+    issuer.scopes = ["openid".to_owned(), "read".to_owned()].into();
     transaction.oidc().keep_issuer(&issuer).await.unwrap();
     transaction.commit(Bump::Yes).await.unwrap();
     let found = store
@@ -685,4 +689,7 @@ async fn keys_of_gateways_are_kept_as_long_as_they_are_seen(fixture: &Fixture) {
     assert_eq!(keys.purge(NOW.plus_seconds(2)).await.unwrap(), 1);
     assert_eq!(keys.purge(NOW.plus_seconds(2)).await.unwrap(), 0);
     assert_eq!(keys.list().await.unwrap(), [key("a", 2), key("b", 3)]);
+    assert!(keys.remove("a").await.unwrap());
+    assert!(!keys.remove("a").await.unwrap());
+    assert_eq!(keys.list().await.unwrap(), [key("b", 3)]);
 }

@@ -155,6 +155,15 @@ pub(super) fn migrations() -> Vec<Migration> {
             "identity_keys",
             include_str!("migrations/0007_identity_keys.sql"),
         ),
+        (
+            "provider_scopes",
+            include_str!("migrations/0008_provider_scopes.sql"),
+        ),
+        (
+            "provider_users",
+            include_str!("migrations/0009_provider_users.sql"),
+        ),
+        ("key_uses", include_str!("migrations/0010_key_uses.sql")),
     ])
 }
 

@@ -162,6 +162,7 @@ fn read_event(mut row: Reader, at: Timestamp) -> Result<AccessEvent, Error> {
         request_id: row.text("request_id")?,
         user: row.text("user_name")?,
         auth_method: row.text("auth_method")?,
+        key: String::new(),
         client: row.text("client")?,
         server: row.text("server")?,
         method: row.text("method")?,

@@ -44,6 +44,12 @@ impl<C: Connection> IdentityKeyRepository for Unit<C> {
         self.connection.execute(sql, values).await.map(drop)
     }
 
+    async fn remove(&mut self, kid: &str) -> Result<bool, Error> {
+        let sql = "DELETE FROM identity_keys WHERE kid = $1";
+        let removed = self.connection.execute(sql, vec![kid.into()]).await?;
+        Ok(removed > 0)
+    }
+
     async fn purge(&mut self, since: Timestamp) -> Result<u64, Error> {
         let sql = "DELETE FROM identity_keys WHERE seen_at < $1";
         self.connection.execute(sql, vec![since.into()]).await

@@ -8,13 +8,16 @@ use super::Unit;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::store::seal::Place;
-use crate::store::sql::{Connection, Value, with_checksum};
-use crate::store::{Error, OidcRepository, StoredIdentity, StoredIssuer, StoredLogout};
+use crate::store::sql::{Connection, Row, Value, with_checksum};
+use crate::store::{
+    Error, OidcRepository, Owner, StoredIdentity, StoredIssuer, StoredLogout, StoredProviderUser,
+};
 
 #[async_trait]
 impl<C: Connection> OidcRepository for Unit<C> {
     async fn issuer(&mut self, issuer: &str) -> Result<Option<StoredIssuer>, Error> {
-        let sql = "SELECT issuer, keys_url, keys, fetched_at FROM oidc_issuers WHERE issuer = $1";
+        let sql =
+            "SELECT issuer, keys_url, keys, scopes, fetched_at FROM oidc_issuers WHERE issuer = $1";
         let rows = self.connection.fetch(sql, vec![issuer.into()]).await?;
         let Some(row) = rows.into_iter().next() else {
             return Ok(None);
@@ -24,19 +27,21 @@ impl<C: Connection> OidcRepository for Unit<C> {
             issuer: row.text("issuer")?,
             keys_url: Some(row.text("keys_url")?).filter(|url| !url.is_empty()),
             keys: row.json("keys")?,
+            scopes: row.json("scopes")?,
             fetched_at: row.moment("fetched_at")?,
         }))
     }
 
     async fn keep_issuer(&mut self, issuer: &StoredIssuer) -> Result<(), Error> {
-        let sql = "INSERT INTO oidc_issuers (issuer, keys_url, keys, fetched_at) \
-                   VALUES ($1, $2, $3, $4) ON CONFLICT (issuer) DO UPDATE SET \
+        let sql = "INSERT INTO oidc_issuers (issuer, keys_url, keys, scopes, fetched_at) \
+                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT (issuer) DO UPDATE SET \
                    keys_url = excluded.keys_url, keys = excluded.keys, \
-                   fetched_at = excluded.fetched_at";
+                   scopes = excluded.scopes, fetched_at = excluded.fetched_at";
         let values = vec![
             issuer.issuer.as_str().into(),
             issuer.keys_url.as_deref().unwrap_or_default().into(),
             Value::json(&issuer.keys)?,
+            Value::json(&issuer.scopes)?,
             issuer.fetched_at.into(),
         ];
         self.connection.execute(sql, values).await.map(drop)
@@ -151,6 +156,39 @@ impl<C: Connection> OidcRepository for Unit<C> {
             .collect()
     }
 
+    async fn user(&mut self, owner: &Owner) -> Result<Option<StoredProviderUser>, Error> {
+        let sql = "SELECT provider, subject, username, group_names, seen_at FROM oidc_users \
+                   WHERE provider = $1 AND subject = $2";
+        let values = vec![
+            owner.provider.as_str().into(),
+            owner.subject.as_str().into(),
+        ];
+        let rows = self.connection.fetch(sql, values).await?;
+        rows.into_iter().next().map(user).transpose()
+    }
+
+    async fn keep_user(&mut self, user: &StoredProviderUser) -> Result<(), Error> {
+        let sql = "INSERT INTO oidc_users (provider, subject, username, group_names, seen_at) \
+                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT (provider, subject) DO UPDATE SET \
+                   username = excluded.username, group_names = excluded.group_names, \
+                   seen_at = excluded.seen_at";
+        let values = vec![
+            user.owner.provider.as_str().into(),
+            user.owner.subject.as_str().into(),
+            user.username.as_str().into(),
+            Value::json(&user.groups)?,
+            user.seen_at.into(),
+        ];
+        self.connection.execute(sql, values).await.map(drop)
+    }
+
+    async fn users_called(&mut self, name: &str) -> Result<Vec<StoredProviderUser>, Error> {
+        let sql = "SELECT provider, subject, username, group_names, seen_at FROM oidc_users \
+                   WHERE username = $1 OR subject = $1 ORDER BY provider, subject";
+        let rows = self.connection.fetch(sql, vec![name.into()]).await?;
+        rows.into_iter().map(user).collect()
+    }
+
     async fn use_once(&mut self, id: &[u8; 32], ends_at: Timestamp) -> Result<bool, Error> {
         let sql = "INSERT INTO oidc_used (id, ends_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
         let values = vec![id.into(), ends_at.into()];
@@ -167,10 +205,26 @@ impl<C: Connection> OidcRepository for Unit<C> {
         ] {
             self.connection.execute(sql, vec![now.into()]).await?;
         }
+        let sql = "DELETE FROM oidc_users WHERE seen_at <= $1";
+        let forgotten = now.plus_seconds(-USER_MEMORY);
+        self.connection.execute(sql, vec![forgotten.into()]).await?;
         let sql = "DELETE FROM oidc_sessions \
                    WHERE id_hash NOT IN (SELECT id_hash FROM sessions)";
         self.connection.execute(sql, vec![]).await.map(drop)
     }
+}
+
+fn user(row: Row) -> Result<StoredProviderUser, Error> {
+    let mut row = row.reader("oidc_users");
+    Ok(StoredProviderUser {
+        owner: Owner {
+            provider: row.text("provider")?,
+            subject: row.text("subject")?,
+        },
+        username: row.text("username")?,
+        groups: row.json("group_names")?,
+        seen_at: row.moment("seen_at")?,
+    })
 }
 
 fn row_name(id_hash: &[u8; 32]) -> String {
@@ -183,3 +237,6 @@ fn place(row: &str) -> Place<'_> {
         row,
     }
 }
+
+/// Seconds after which a user's last login no longer matters: longer than any key lives.
+const USER_MEMORY: i64 = 400 * 86_400;

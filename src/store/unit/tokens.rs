@@ -7,14 +7,16 @@ use crate::domain::api_key::KeyHash;
 use crate::domain::ids::TokenId;
 use crate::domain::time::Timestamp;
 use crate::store::sql::{Connection, Row, Value};
-use crate::store::{Ends, Error, Owner, StoredToken, TokenRepository};
+use crate::store::{
+    Ends, Error, Owner, SERVICE_ACCOUNT, StoredToken, TokenRepository, USE_NOTED_EVERY,
+};
 
 /// A statement that reads tokens.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, provider, subject, username, key_hash, description, scopes, group_names, inherits, ",
-            "created_at, expires_at, revoked_at FROM tokens ",
+            "created_at, expires_at, last_used_at, revoked_at FROM tokens ",
             $rest
         )
     };
@@ -101,6 +103,37 @@ impl<C: Connection> TokenRepository for Unit<C> {
         self.connection.execute(sql, values).await
     }
 
+    async fn follow(
+        &mut self,
+        owner: &Owner,
+        groups: &[String],
+        now: Timestamp,
+    ) -> Result<u64, Error> {
+        let sql = "UPDATE tokens SET group_names = $4 WHERE provider = $1 AND subject = $2 \
+                   AND revoked_at IS NULL AND expires_at > $3 AND key_hash IS NOT NULL \
+                   AND inherits = 1 AND group_names <> $4";
+        let mut values = values_of(owner);
+        values.extend([now.into(), Value::json(&groups)?]);
+        self.connection.execute(sql, values).await
+    }
+
+    async fn owners_called(&mut self, name: &str) -> Result<Vec<Owner>, Error> {
+        let sql = "SELECT DISTINCT provider, subject FROM tokens \
+                   WHERE (username = $1 OR subject = $1) AND provider <> $2 \
+                   ORDER BY provider, subject";
+        let values = vec![name.into(), SERVICE_ACCOUNT.into()];
+        let rows = self.connection.fetch(sql, values).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut row = row.reader("tokens");
+                Ok(Owner {
+                    provider: row.text("provider")?,
+                    subject: row.text("subject")?,
+                })
+            })
+            .collect()
+    }
+
     async fn revoked(&mut self, now: Timestamp) -> Result<Vec<(TokenId, Timestamp)>, Error> {
         let sql = "SELECT id, expires_at FROM tokens \
                    WHERE revoked_at IS NOT NULL AND expires_at > $1 AND key_hash IS NULL \
@@ -112,6 +145,17 @@ impl<C: Connection> TokenRepository for Unit<C> {
                 Ok((TokenId(row.text("id")?.into()), row.moment("expires_at")?))
             })
             .collect()
+    }
+
+    async fn used(&mut self, id: &TokenId, at: Timestamp) -> Result<bool, Error> {
+        let sql = "UPDATE tokens SET last_used_at = $2 WHERE id = $1 AND key_hash IS NOT NULL \
+                   AND (last_used_at IS NULL OR last_used_at <= $3)";
+        let before = at.plus_seconds(-USE_NOTED_EVERY);
+        let values = vec![(&*id.0).into(), at.into(), before.into()];
+        self.connection
+            .execute(sql, values)
+            .await
+            .map(|rows| rows > 0)
     }
 
     async fn api_keys(&mut self, now: Timestamp) -> Result<Vec<StoredToken>, Error> {
@@ -151,6 +195,7 @@ fn read(row: Row) -> Result<StoredToken, Error> {
         inherits: row.flag("inherits")?,
         created_at: row.moment("created_at")?,
         expires_at: row.moment("expires_at")?,
+        last_used_at: row.maybe_int("last_used_at")?.map(Timestamp::from_unix),
         revoked_at: row.maybe_int("revoked_at")?.map(Timestamp::from_unix),
     })
 }

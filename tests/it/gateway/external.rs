@@ -25,6 +25,7 @@ fn settings(url: &str, ttl: Duration) -> Settings {
         token: None,
         ttl,
         limit: Duration::from_millis(600),
+        recheck: Duration::from_secs(30),
     }
 }
 

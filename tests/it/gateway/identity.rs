@@ -44,7 +44,8 @@ async fn a_call_without_a_valid_token_is_challenged_and_goes_nowhere() {
     for (value, challenge) in [
         (None, "Bearer"),
         (Some("Bearer nonsense"), "Bearer error=\"invalid_token\""),
-        (Some("Basic YTpi"), "Bearer error=\"invalid_token\""),
+        // Another way to log in is no token.
+        (Some("Basic YTpi"), "Bearer"),
         (Some(expired.as_str()), "Bearer error=\"invalid_token\""),
         (Some(foreign.as_str()), "Bearer error=\"invalid_token\""),
         (Some(tampered.as_str()), "Bearer error=\"invalid_token\""),

@@ -16,7 +16,7 @@ const SWITCHING: &str =
 
 /// Streams what is asked for by GET, opens tunnels, answers `"partly"` with half of an answer and
 /// other calls never.
-async fn waiting() -> Upstream {
+pub(super) async fn waiting() -> Upstream {
     Upstream::scripted(move |call, mut wire| async move {
         let asks = |text: &[u8]| call.body.windows(text.len()).any(|part| part == text);
         if call.head.one("upgrade").is_some() {
@@ -64,12 +64,12 @@ fn allow(access: &mut Access, methods: &[&str], tools: &[&str]) {
     access.policy = Policy::new(rules(&[("methods", methods), ("tools", tools)]));
 }
 
-fn call(id: &str) -> String {
+pub(super) fn call(id: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":"{id}","method":"tools/call","params":{{"name":"a"}}}}"#)
 }
 
 /// Something that is under way, and how its end looks.
-enum Begun {
+pub(super) enum Begun {
     Stream(Client),
     Tunnel(Client),
     /// No head yet.
@@ -139,7 +139,7 @@ impl Bench {
 }
 
 /// All of them end, calls with this status.
-async fn end(begun: Vec<Begun>, status: u16) {
+pub(super) async fn end(begun: Vec<Begun>, status: u16) {
     for one in begun {
         match one {
             Begun::Stream(mut client) => {

@@ -22,7 +22,7 @@ pub(crate) fn soon<F: Future>(future: F) -> impl Future<Output = F::Output> {
 }
 
 /// Only a test that hangs waits so long; unoptimised builds on slow machines need some of it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// A sender who is not let on for so long is held back.
 pub(crate) const STUCK: Duration = Duration::from_millis(500);
 

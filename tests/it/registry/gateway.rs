@@ -1,5 +1,6 @@
 //! What gateways follow and report.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -273,6 +274,68 @@ async fn the_keys_of_gateways_are_published_to_all_and_forgotten_when_nobody_rep
     let app = app.restart(|_| {}).await;
     let set = app.get("/.well-known/jwks.json").send().await.json();
     assert_eq!(set["keys"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_replaced_key_is_taken_out_at_once_and_one_in_use_is_not() {
+    let app = TestApp::start().await;
+    let (old, new, own) = (identity_key(), identity_key(), identity_key());
+    let report = |key: &TokenKey| {
+        let body = json!({"id": "gw", "version": "1", "identity_keys": [key]});
+        app.call(Method::POST, "/api/gateway/report")
+            .bearer(GATEWAY_TOKEN)
+            .json(&body)
+            .send()
+    };
+    let token = app.token().await;
+    let forget = async |kid: &str| {
+        let target = format!("/api/gateways/identity-keys/{kid}");
+        let call = app.call(Method::DELETE, &target).bearer(&token);
+        call.send().await
+    };
+    app.registry
+        .publish_identity_keys("here", std::slice::from_ref(&own))
+        .await
+        .unwrap();
+    report(&old).await;
+    let refused = forget(&old.kid).await;
+    assert_eq!(refused.status, 409);
+    let detail = refused.json()["detail"].to_string();
+    assert!(detail.contains("identity-keys") && detail.contains("gw"));
+    app.clock.advance(10);
+    report(&new).await;
+    app.clock.advance(5);
+    let listed = app.get("/api/gateways").bearer(&token).send().await.json();
+    let states = listed["identity_keys"].as_array().unwrap().iter();
+    let states: BTreeMap<_, _> = states
+        .map(|key| (key["kid"].as_str().unwrap(), &key["in_use"]))
+        .collect();
+    let expected = [(&old, false), (&new, true), (&own, true)];
+    for (key, in_use) in expected {
+        assert_eq!(states[&*key.kid], &json!(in_use));
+    }
+    let before = app.applied.revisions().len();
+    assert_eq!(forget(&old.kid).await.status, 204);
+    assert_eq!(forget(&old.kid).await.status, 404);
+    for key in [&new, &own] {
+        assert_eq!(forget(&key.kid).await.status, 409);
+    }
+    assert_eq!(app.applied.revisions().len(), before + 1);
+    let access = app.applied.last().access.clone().unwrap();
+    let published = &access.trust.gateway_keys;
+    assert!(published.len() == 2 && !published.contains(&old));
+    let set = app.get("/.well-known/jwks.json").send().await.json();
+    assert!(!set.to_string().contains(&old.kid));
+    let audited = app.audit().await;
+    let entry = audited
+        .iter()
+        .find(|one| one.action == "gateway.key.forget");
+    let entry = entry.expect("audited");
+    assert_eq!((&*entry.actor, &entry.subject), ("admin", &old.kid));
+    // One that comes back is taken up as a new one.
+    report(&old).await;
+    let access = app.applied.last().access.clone().unwrap();
+    assert!(access.trust.gateway_keys.contains(&old));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod callback;
 mod follow;
+mod keys;
 mod logout;
 
 use serde_json::{Value, json};

@@ -335,6 +335,7 @@ fn settings(folder: &Path) -> Settings {
             server_url: None,
             server_token: None,
             external_cache_ttl: seconds(30),
+            external_recheck: seconds(30),
             external_timeout: seconds(5),
             identity_key_life: seconds(30 * 24 * 3_600),
             bind: Bind::at(([127, 0, 0, 1], 0).into()),

@@ -218,14 +218,35 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The gateways that have reported since this registry started, and the credentials of other
-         *     people's gateways.
+         * The gateways that have reported since this registry started, the credentials of other people's
+         *     gateways, and the keys with which gateways sign.
          */
         get: operations["list_gateways"];
         put?: never;
         /** Makes the credential with which a gateway of somebody else asks `/auth/validate` for verdicts. */
         post: operations["create_gateway"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/gateways/identity-keys/{kid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Takes a key that its gateway has replaced out of the key set.
+         * @description When the answer is there, the gateways of this process no longer show it; others within a
+         *     second. Servers that keep key sets forget it when they fetch the set again.
+         */
+        delete: operations["forget_gateway_key"];
         options?: never;
         head?: never;
         patch?: never;
@@ -474,6 +495,28 @@ export interface paths {
          * @description When the answer is there, the gateways of this process act on it; others within a second.
          */
         patch: operations["patch_user"];
+        trace?: never;
+    };
+    "/api/users/{username}/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Ends all sessions, tokens and API keys of a user, local or of an identity provider.
+         * @description Access tokens that the provider has signed for them up to now do not count any more either. When
+         *     the answer is there, the gateways of this process refuse all of it; others within a second. Who
+         *     can still log in may begin anew.
+         */
+        delete: operations["end_user_credentials"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/health": {
@@ -751,12 +794,31 @@ export interface components {
             /** @description What it reported: version, revision, certificates, public key. */
             report: Record<string, never>;
         };
+        /** @description A key with which a gateway signs, or has signed. */
+        GatewayKeyInfo: {
+            /** @description The gateway that reported it, by its name for itself. */
+            gateway: string;
+            /** @description Whether a gateway still reports it; what is not in use can be taken out. */
+            in_use: boolean;
+            /** @description `kid` in the key set. */
+            kid: string;
+            /**
+             * Format: date-time
+             * @description When it was last reported; to the hour where that is no longer done.
+             */
+            last_seen: string;
+        };
         /** @description Gateways: ours, by their reports, and other people's, by their credentials. */
         GatewayList: {
             /** @description Credentials with which gateways of other people ask for verdicts. */
             credentials: components["schemas"]["GatewayCredential"][];
             /** @description Those that have reported since this registry started. */
             gateways: components["schemas"]["GatewayInfo"][];
+            /**
+             * @description Public keys with which gateways sign `X-MCP-Identity`, those that were replaced lately
+             *     included: what `/.well-known/jwks.json` shows.
+             */
+            identity_keys: components["schemas"]["GatewayKeyInfo"][];
         };
         /** @description A credential just made. */
         GatewayMade: components["schemas"]["GatewayCredential"] & {
@@ -1144,6 +1206,12 @@ export interface components {
             id: string;
             /** @description `token` or `api_key`. */
             kind: string;
+            /**
+             * Format: date-time
+             * @description When a key was last used, to the hour. Nothing where no use was seen: of a token, and of a key
+             *     where gateways do not tell of calls.
+             */
+            last_used_at: string | null;
             revoked: boolean;
             scopes: string[];
             /** @description The service account that it is for. */
@@ -1208,6 +1276,19 @@ export interface components {
             ca?: string | null;
             /** @description Accept any certificate. */
             insecure?: boolean;
+        };
+        /** @description What has ended. */
+        UserEnded: {
+            /**
+             * Format: int64
+             * @description Sessions of browsers.
+             */
+            sessions: number;
+            /**
+             * Format: int64
+             * @description Tokens and API keys.
+             */
+            tokens: number;
         };
         /** @description A local user. */
         UserInfo: {
@@ -1720,6 +1801,54 @@ export interface operations {
             };
             /** @description the body has mistakes */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forget_gateway_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description its `kid` in the key set */
+                kid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the caller is no admin */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description there is no such key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description a gateway still reports it */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2802,6 +2931,50 @@ export interface operations {
             };
         };
     };
+    end_user_credentials: {
+        parameters: {
+            query?: {
+                /** @description only a user of this one: `local`, `oidc` or `keycloak` */
+                provider?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the user's name; of a provider's user also the `sub` of their tokens */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description how many have ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserEnded"];
+                };
+            };
+            /** @description the caller is no administrator */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description nobody of that name is known */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     health: {
         parameters: {
             query?: never;
@@ -2929,7 +3102,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description to the provider */
+            /** @description to the provider; to the login page where it is away and a browser asks for a page */
             303: {
                 headers: {
                     Location?: string;
@@ -2947,7 +3120,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description the provider has not answered yet */
+            /** @description the provider does not answer */
             503: {
                 headers: {
                     "Retry-After"?: number;

@@ -102,6 +102,7 @@ impl Provider {
             max_life: 86_400,
             keys_url: None,
             keys,
+            scopes: BTreeSet::new(),
         };
         let trust = Trust {
             issuer: "cluster-1".into(),

@@ -11,6 +11,7 @@ use super::super::super::tokens::{Kind, Whose};
 use super::super::caller::User;
 use super::super::reply;
 use super::holder;
+use crate::domain::time::Timestamp;
 use crate::http::Problem;
 use crate::http::query::Query;
 use crate::store::{SERVICE_ACCOUNT, StoredToken};
@@ -33,6 +34,10 @@ pub(super) struct TokenInfo {
     created_at: String,
     #[schema(format = DateTime)]
     expires_at: String,
+    /// When a key was last used, to the hour. Nothing where no use was seen: of a token, and of a key
+    /// where gateways do not tell of calls.
+    #[schema(required = true, format = DateTime)]
+    last_used_at: Option<String>,
     revoked: bool,
 }
 
@@ -49,6 +54,7 @@ impl From<StoredToken> for TokenInfo {
             scopes: token.scopes,
             created_at: token.created_at.to_rfc3339(),
             expires_at: token.expires_at.to_rfc3339(),
+            last_used_at: token.last_used_at.map(Timestamp::to_rfc3339),
             revoked: token.revoked_at.is_some(),
         }
     }

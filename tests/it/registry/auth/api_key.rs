@@ -1,9 +1,11 @@
 //! API keys: their form, their life, their rights.
 
 use axum::http::Method;
+use mcp::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
+use crate::support::app::GATEWAY_TOKEN;
 
 async fn key(app: &TestApp, body: Value) -> (String, String) {
     let mut wanted = json!({"kind": "api_key"});
@@ -40,6 +42,59 @@ async fn a_key_is_shown_once_in_a_form_that_scanners_find() {
     let me = app.get("/api/auth/me").bearer(&text).send().await.json();
     assert_eq!(me["auth_method"], "api_key");
     assert_eq!(me["is_admin"], true);
+}
+
+/// The last use of a key as it is listed, once it is not `before`: it is noted beside the requests.
+async fn last_use(app: &TestApp, id: &str, before: &Value) -> Value {
+    let token = app.token().await;
+    for _ in 0..1_000 {
+        let listed = app.get("/api/tokens").bearer(&token).send().await.json();
+        let keys = listed.as_array().unwrap();
+        let found = keys.iter().find(|one| one["id"] == id).unwrap();
+        if found["last_used_at"] != *before {
+            return found["last_used_at"].clone();
+        }
+    }
+    panic!("the use of {id} was not noted after {before}")
+}
+
+#[tokio::test]
+async fn its_last_use_is_noted_to_the_hour_and_is_no_change_to_gateways() {
+    let app = TestApp::start().await;
+    let (id, text) = key(&app, json!({})).await;
+    let (other, _) = key(&app, json!({})).await;
+    let began = app.clock.now();
+    let revisions = app.applied.revisions();
+    assert_eq!(app.me(&text).await, 200);
+    let first = last_use(&app, &id, &Value::Null).await;
+    assert_eq!(first, began.to_rfc3339());
+    app.clock.advance(3_599);
+    assert_eq!(app.me(&text).await, 200);
+    let told = |key: &str, at: Timestamp, sequence: u32| {
+        let event = json!({"kind": "access", "at": at, "decision": "allow", "key": key});
+        let body = json!({"id": "gw", "sequence": sequence, "events": [event]});
+        let call = app.call(Method::POST, "/api/gateway/events");
+        call.bearer(GATEWAY_TOKEN).json(&body).send()
+    };
+    // Of gateways too, in no order; what is no key of ours is passed over.
+    let later = began.plus_seconds(3_590);
+    assert_eq!(told("0123456789abcdef", later, 1).await.status, 204);
+    assert_eq!(told(&other, later, 2).await.status, 204);
+    assert_eq!(told(&id, later, 3).await.status, 204);
+    let of_other = last_use(&app, &other, &Value::Null).await;
+    assert_eq!(of_other, later.to_rfc3339());
+    // Within the hour nothing is written for the first; from then on it is.
+    let next = began.plus_seconds(3_600);
+    app.clock.advance(10);
+    assert_eq!(told(&id, next, 4).await.status, 204);
+    assert_eq!(last_use(&app, &id, &first).await, next.to_rfc3339());
+    // One whose clock is ahead tells nothing of the future.
+    assert_eq!(told(&other, later.plus_seconds(9_000), 5).await.status, 204);
+    app.clock.advance(3_600);
+    let now = app.clock.now();
+    assert_eq!(told(&other, now.plus_seconds(60), 6).await.status, 204);
+    assert_eq!(last_use(&app, &other, &of_other).await, now.to_rfc3339());
+    assert_eq!(app.applied.revisions(), revisions);
 }
 
 #[tokio::test]

@@ -197,6 +197,19 @@ fn endpoints() -> Vec<Endpoint> {
             200,
             Some(json!({"service_account": "bot"})),
         ),
+        (Method::GET, "/api/auth/providers", Kind::Open, 200, None),
+        (Method::GET, "/api/config", Kind::Open, 200, None),
+        (Method::GET, "/api/openapi.json", Kind::Open, 200, None),
+        (Method::GET, "/api/health", Kind::Open, 200, None),
+        (Method::GET, "/health", Kind::Open, 200, None),
+        (Method::GET, "/api/auth/login", Kind::Open, 303, None),
+        (Method::GET, "/api/nothing", Kind::Open, 404, None),
+    ]
+}
+
+/// Those of gateways, and about them.
+fn gateway_endpoints() -> Vec<Endpoint> {
+    vec![
         (Method::GET, "/api/gateways", Kind::AdminRead, 200, None),
         (
             Method::POST,
@@ -208,6 +221,13 @@ fn endpoints() -> Vec<Endpoint> {
         (
             Method::DELETE,
             "/api/gateways/none",
+            Kind::AdminWrite,
+            404,
+            None,
+        ),
+        (
+            Method::DELETE,
+            "/api/gateways/identity-keys/none",
             Kind::AdminWrite,
             404,
             None,
@@ -226,13 +246,6 @@ fn endpoints() -> Vec<Endpoint> {
             204,
             Some(json!({"id": "g", "sequence": 1, "events": []})),
         ),
-        (Method::GET, "/api/auth/providers", Kind::Open, 200, None),
-        (Method::GET, "/api/config", Kind::Open, 200, None),
-        (Method::GET, "/api/openapi.json", Kind::Open, 200, None),
-        (Method::GET, "/api/health", Kind::Open, 200, None),
-        (Method::GET, "/health", Kind::Open, 200, None),
-        (Method::GET, "/api/auth/login", Kind::Open, 303, None),
-        (Method::GET, "/api/nothing", Kind::Open, 404, None),
     ]
 }
 
@@ -275,6 +288,13 @@ fn account_endpoints() -> Vec<Endpoint> {
             "/api/users/admin",
             Kind::AdminWrite,
             409,
+            None,
+        ),
+        (
+            Method::DELETE,
+            "/api/users/none/credentials",
+            Kind::AdminWrite,
+            404,
             None,
         ),
         (
@@ -331,7 +351,10 @@ async fn every_endpoint_lets_in_exactly_who_may() {
         &json!({"path": "/x", "server_name": "X", "port": 1}),
     )
     .await;
-    let all = endpoints().into_iter().chain(account_endpoints());
+    let all = endpoints()
+        .into_iter()
+        .chain(gateway_endpoints())
+        .chain(account_endpoints());
     for (method, target, kind, good, body) in all {
         for who in ALL {
             let mut call = as_caller(app.call(method.clone(), target), who, &callers);

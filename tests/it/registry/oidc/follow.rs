@@ -53,6 +53,7 @@ async fn the_snapshot_has_all_that_a_gateway_needs() {
         Some(&*format!("{}/certs", provider.issuer))
     );
     assert!(issuer.audiences.contains("web"));
+    assert!(issuer.scopes.is_empty());
     let revisions = app.applied.revisions();
     app.registry.refresh_provider().await.unwrap();
     assert_eq!(
@@ -60,6 +61,34 @@ async fn the_snapshot_has_all_that_a_gateway_needs() {
         revisions,
         "nothing new, no new revision"
     );
+}
+
+#[tokio::test]
+async fn what_it_grants_is_known_to_gateways_and_outlives_a_restart() {
+    let (app, provider) = started().await;
+    let mut document = provider.document();
+    document["scopes_supported"] = json!(["openid", "reader", "not one"]);
+    provider.say(DOCUMENT, 200, &document);
+    app.registry.refresh_provider().await.unwrap();
+    let scopes = |app: &TestApp| {
+        let access = app.applied.last().access.clone().unwrap();
+        let scopes = access.trust.issuers[0].scopes.clone();
+        scopes.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(scopes(&app), ["openid", "reader"]);
+    let revisions = app.applied.revisions();
+    app.registry.refresh_provider().await.unwrap();
+    assert_eq!(app.applied.revisions(), revisions);
+    let said = app.audit().await;
+    let actions = said.iter().map(|entry| entry.action.as_str());
+    let actions: Vec<_> = actions.filter(|one| one.starts_with("issuer.")).collect();
+    assert_eq!(actions, ["issuer.scopes", "issuer.keys"]);
+    let issuer = provider.issuer.clone();
+    drop(provider);
+    let app = app
+        .restart(|settings| settings.oidc.issuer = Some(issuer))
+        .await;
+    assert_eq!(scopes(&app), ["openid", "reader"]);
 }
 
 #[tokio::test]

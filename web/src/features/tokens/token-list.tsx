@@ -69,6 +69,12 @@ function TokenRow({ token, showUser, onRevoke }: TokenRowProps) {
           <span title={absoluteTime(token.expires_at)}>
             {state === "expired" ? "Expired" : "Expires"} {relativeTime(token.expires_at)}
           </span>
+          {token.kind === "api_key" && (
+            <>
+              <span aria-hidden>·</span>
+              <LastUse at={token.last_used_at} />
+            </>
+          )}
         </p>
       </div>
       {state === "active" && (
@@ -78,6 +84,12 @@ function TokenRow({ token, showUser, onRevoke }: TokenRowProps) {
       )}
     </li>
   );
+}
+
+/** Noted to the hour; what gateways do not tell is not seen. */
+function LastUse({ at }: { at: string | null }) {
+  if (!at) return <span>No use seen</span>;
+  return <span title={absoluteTime(at)}>Used {relativeTime(at)}</span>;
 }
 
 function rightsOf(token: TokenInfo): string {
