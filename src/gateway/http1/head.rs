@@ -124,12 +124,16 @@ pub(super) fn read(came: &mut Bytes, limits: HeadLimits) -> Result<Option<Head>,
         fields.note(name, field.name.as_bytes(), field.value);
     }
     let head = came.get(..length).unwrap_or_default();
-    let usual = first_field.is_some_and(|first| {
-        let before = head
-            .get(..first)
-            .is_some_and(|line| line.ends_with(b"\r\n"));
-        before && head.ends_with(b"\r\n\r\n") && fields.are_lines(first..length.wrapping_sub(2))
-    });
+    let begins = head
+        .first()
+        .is_some_and(|byte| !matches!(byte, b'\r' | b'\n'));
+    let usual = begins
+        && first_field.is_some_and(|first| {
+            let before = head
+                .get(..first)
+                .is_some_and(|line| line.ends_with(b"\r\n"));
+            before && head.ends_with(b"\r\n\r\n") && fields.are_lines(first..length.wrapping_sub(2))
+        });
     if !usual {
         only_whole_line_ends(head)?;
     }

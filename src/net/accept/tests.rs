@@ -155,6 +155,8 @@ async fn at_the_total_the_longest_silent_connection_makes_room() {
     let mut near = Watched::new(near, spoke.activity().clone());
     far.write_all(b"x").await.unwrap();
     near.read_u8().await.unwrap();
+    // Whoever serves it looks now and then.
+    assert_eq!(spoke.activity().idle(), Duration::ZERO);
     advance(Duration::from_secs(1)).await;
     let oldest_silent = admission.admit(ip("1.1.1.2")).unwrap();
     advance(Duration::from_secs(1)).await;
