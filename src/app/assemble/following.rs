@@ -55,6 +55,7 @@ impl Following {
     }
 
     /// The same, telling the registry the public halves of these keys.
+    #[cfg(feature = "gateway")]
     pub(super) fn reporting(mut self, keys: watch::Receiver<Vec<TokenKey>>) -> Self {
         self.keys = keys;
         self
