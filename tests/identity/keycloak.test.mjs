@@ -114,7 +114,8 @@ test("logging out here logs out at Keycloak", async () => {
   await back;
   await admin.page.waitForURL(`${mcp.base}/ui/login**`);
   assert.equal(await admin.me(), null);
-  // Keycloak asks for the password again.
+  // Keycloak asks for the password again. In another tab: this one may still be on its way back.
+  admin.page = await admin.context.newPage();
   await admin.signIn("admin");
   assert.ok(await admin.me());
 });

@@ -3,7 +3,7 @@
 //! # Why
 //! Who sends tokens with made-up key ids must not turn us against the provider: it is asked once per
 //! cool-down, by a task of its own, whoever waits for it and whoever goes away meanwhile. The
-//! cool-down is as long as a request waits, so that even then no good token is refused.
+//! cool-down is shorter than a request waits, so that even then no good token is refused.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -185,8 +185,9 @@ impl fmt::Debug for KeyFetcher {
 
 /// How long a request waits.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Between two questions to a provider.
-const COOL_DOWN: Duration = Duration::from_secs(2);
+/// Between two questions to a provider. A request has time for two of them and their answers: the first
+/// may have been answered before its key was published.
+const COOL_DOWN: Duration = Duration::from_millis(750);
 
 #[cfg(test)]
 mod tests {
@@ -256,7 +257,7 @@ mod tests {
         let seconds = started.elapsed().as_secs();
         let asked = slow.asked.load(Ordering::Relaxed);
         assert!((10..=13).contains(&seconds), "{seconds}");
-        assert!((5..=7).contains(&asked), "{asked} in {seconds} s");
+        assert!((12..=17).contains(&asked), "{asked} in {seconds} s");
     }
 
     #[tokio::test(start_paused = true)]
@@ -283,9 +284,10 @@ mod tests {
         };
         let first = fetcher.retry(&trust, refused, || Ok::<_, Rejection>(()));
         assert_eq!(first.await, Ok(()));
-        tokio::time::sleep(Duration::from_millis(1_995)).await;
-        assert_eq!(fetcher.retry(&trust, refused, again).await, Err(refused));
+        // Right behind a question, and the next one is answered before the key is published.
+        let started = Instant::now();
         assert_eq!(fetcher.retry(&trust, refused, again).await, Ok(()));
+        assert!(started.elapsed() < PATIENCE);
         assert!(slow.asked.load(Ordering::Relaxed) <= 4);
     }
 
