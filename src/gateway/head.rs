@@ -113,11 +113,6 @@ impl RequestHead {
     pub const fn fields_mut(&mut self) -> &mut FieldList {
         &mut self.fields
     }
-
-    /// The fields as a map.
-    pub fn to_map(&self) -> HeaderMap {
-        HeaderMap::from(&self.fields)
-    }
 }
 
 /// An answer on its way to a client.

@@ -55,8 +55,6 @@ names! {
         Host = b"host",
         /// `Date`.
         Date = b"date",
-        /// `Vary`.
-        Vary = b"vary",
     }
     6: {
         /// `Accept`.
