@@ -1,6 +1,5 @@
 //! Handing a new snapshot to whoever is in this process.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use metrics::{counter, gauge};
 use tokio::sync::watch;
 
 use super::diff::{Difference, differences};
-use super::snapshot::Snapshot;
+use super::snapshot::{Routes, Snapshot};
 
 /// Takes a new snapshot into use before `apply` returns.
 pub trait SnapshotSink: Send + Sync {
@@ -65,7 +64,7 @@ impl Publisher {
 /// Tells the log and the metrics what gateways of this process now have. The event's name and the
 /// metrics' names are fixed.
 fn announce(old: Option<&Snapshot>, new: &Snapshot) {
-    let none = BTreeMap::new();
+    let none = Routes::new();
     let before = old.map_or(&none, |old| &old.routes);
     let (mut added, mut changed, mut removed) = (0_usize, 0_usize, 0_usize);
     for difference in differences(before, &new.routes) {

@@ -1,6 +1,5 @@
 //! Snapshots for tests.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::snapshot::{Access, SessionKey, Snapshot};
@@ -39,7 +38,7 @@ pub(crate) fn snapshot(
     revision: u64,
     routes: impl IntoIterator<Item = Route>,
 ) -> Snapshot {
-    let routes: BTreeMap<_, _> = routes
+    let routes = routes
         .into_iter()
         .map(|route| (route.path.clone(), Arc::new(route)))
         .collect();

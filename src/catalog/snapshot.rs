@@ -1,7 +1,8 @@
 //! What a gateway knows.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use imbl::OrdMap;
 
 use crate::domain::ids::{ClusterId, Revision};
 use crate::domain::path::ServerPath;
@@ -15,6 +16,10 @@ use crate::domain::trust::Trust;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionKey(pub Secret<[u8; 32]>);
 
+/// Routes by path. A copy shares everything with its original until one of them is changed, and then
+/// all but the way to what was changed.
+pub type Routes = OrdMap<ServerPath, Arc<Route>>;
+
 /// Everything a gateway needs, at one revision. Immutable; unchanged routes keep their `Arc`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
@@ -23,7 +28,7 @@ pub struct Snapshot {
     /// Grows strictly within a cluster.
     pub revision: Revision,
     /// Enabled servers only.
-    pub routes: BTreeMap<ServerPath, Arc<Route>>,
+    pub routes: Routes,
     /// Who may do what, and whose tokens count. `None`: the registry offers only its list of
     /// servers, so that an external auth server must decide.
     pub access: Option<Arc<Access>>,

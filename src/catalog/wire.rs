@@ -31,7 +31,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::diff::{Difference, differences};
-use super::snapshot::{Access, SessionKey, Snapshot};
+use super::snapshot::{Access, Routes, SessionKey, Snapshot};
 use crate::domain::ids::{ClusterId, Revision};
 use crate::domain::path::ServerPath;
 use crate::domain::secret::Secret;
@@ -307,8 +307,8 @@ fn open_routes(
     keys: &LineKeys,
     cluster: &ClusterId,
     routes: BTreeMap<ServerPath, WireRoute>,
-    old: Option<&BTreeMap<ServerPath, Arc<Route>>>,
-) -> Result<BTreeMap<ServerPath, Arc<Route>>, Error> {
+    old: Option<&Routes>,
+) -> Result<Routes, Error> {
     let open = |(path, sealed): (ServerPath, WireRoute)| {
         let route = sealed.open(path, keys, cluster)?;
         let kept = old

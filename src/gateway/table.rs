@@ -3,20 +3,22 @@
 //! Built off the data threads and swapped as one pointer. Routes that did not change keep their
 //! `Arc`, and with it their upstream connections and their metric handles.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 use http::header::HeaderName;
 use http::uri::PathAndQuery;
+use imbl::GenericHashMap;
+use imbl::shared_ptr::DefaultSharedPtr;
 
 use super::legacy;
 use super::origin::{Origin, Origins};
 use super::session::Seals;
 use super::usage::RouteUsage;
+use crate::catalog::Snapshot;
 use crate::catalog::diff::{Difference, differences};
-use crate::catalog::{Snapshot, snapshot::Access};
+use crate::catalog::snapshot::{Access, Routes};
 use crate::domain::endpoint::UpstreamUrl;
 use crate::domain::ids::ClusterId;
 use crate::domain::path::ServerPath;
@@ -26,12 +28,16 @@ use crate::domain::server::Route;
 #[derive(Debug)]
 pub struct Table {
     snapshot: Arc<Snapshot>,
-    routes: HashMap<ServerPath, Arc<CompiledRoute>, foldhash::fast::RandomState>,
+    routes: CompiledRoutes,
     /// Segments of the longest path; of one that was removed too.
     depth: usize,
     seals: Option<Arc<Seals>>,
     deciding: Option<Arc<Deciding>>,
 }
+
+/// By path. Shares with the table before what did not change, as [`Routes`] do.
+type CompiledRoutes =
+    GenericHashMap<ServerPath, Arc<CompiledRoute>, foldhash::fast::RandomState, DefaultSharedPtr>;
 
 /// What calls of a table are decided by, kept by each of them as one.
 #[derive(Debug)]
@@ -94,10 +100,10 @@ pub enum Place {
 impl Table {
     /// Compiles a snapshot; what did not change is taken from the table before.
     pub fn compile(snapshot: Arc<Snapshot>, previous: Option<&Self>, origins: &Origins) -> Self {
-        let none = BTreeMap::new();
+        let none = Routes::new();
         let (before, mut routes, mut depth) = match previous {
             Some(table) => (&table.snapshot.routes, table.routes.clone(), table.depth),
-            None => (&none, HashMap::default(), 0),
+            None => (&none, CompiledRoutes::default(), 0),
         };
         for difference in differences(before, &snapshot.routes) {
             let (path, route) = match difference {
@@ -313,7 +319,7 @@ mod tests {
         (path, Arc::new(route))
     }
 
-    fn snapshot(routes: BTreeMap<ServerPath, Arc<Route>>) -> Arc<Snapshot> {
+    fn snapshot(routes: Routes) -> Arc<Snapshot> {
         Arc::new(Snapshot {
             cluster: ClusterId("c".into()),
             revision: Revision(1),
@@ -354,12 +360,20 @@ mod tests {
     fn unchanged_routes_keep_their_compiled_form() {
         let origins = Origins::for_tests();
         let first = Table::compile(
-            snapshot([route("/a", "http://h:1/"), route("/b", "http://h:1/")].into()),
+            snapshot(
+                [route("/a", "http://h:1/"), route("/b", "http://h:1/")]
+                    .into_iter()
+                    .collect(),
+            ),
             None,
             &origins,
         );
         let second = Table::compile(
-            snapshot([route("/a", "http://h:1/"), route("/b", "http://h:2/")].into()),
+            snapshot(
+                [route("/a", "http://h:1/"), route("/b", "http://h:2/")]
+                    .into_iter()
+                    .collect(),
+            ),
             Some(&first),
             &origins,
         );
@@ -377,7 +391,7 @@ mod tests {
             snapshot.access = Some(Arc::new(samples::access(byte)));
             Arc::new(snapshot)
         };
-        let untold = snapshot(BTreeMap::new());
+        let untold = snapshot(Routes::new());
         let compile = |snapshot, previous| Table::compile(snapshot, previous, &origins);
         let same =
             |one: &Table, two: &Table| Arc::ptr_eq(one.seals().unwrap(), two.seals().unwrap());

@@ -4,7 +4,6 @@
 //! A change runs as a task of its own, so that a client that goes away cannot leave it durable but
 //! not in use.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use super::accounts::Credentials;
 use super::audit::{self, Difference};
 use super::health::Health;
 use super::policy::PolicyOrigin;
-use super::view::{Entry, View};
+use super::view::{Entry, Servers, View};
 use super::{Error, Registry};
 use crate::catalog::snapshot::Access;
 use crate::domain::ids::Revision;
@@ -155,12 +154,14 @@ impl Registry {
         }
         let mut servers = view.servers.clone();
         for (path, stored) in &effect.servers {
-            let before = servers.remove(path);
-            if let Some(stored) = stored {
-                let health = health_after(before.as_deref(), stored);
-                let entry = Entry::new(stored.clone(), health, before.as_deref());
-                servers.insert(path.clone(), Arc::new(entry));
-            }
+            let Some(stored) = stored else {
+                servers.remove(path);
+                continue;
+            };
+            let before = servers.get(path).cloned();
+            let health = health_after(before.as_deref(), stored);
+            let entry = Entry::new(stored.clone(), health, before.as_deref());
+            servers.put(Arc::new(entry));
         }
         let mut access = Arc::clone(&view.access);
         if let Some(credentials) = &effect.credentials {
@@ -225,10 +226,10 @@ pub(super) async fn read_view(
     now: Timestamp,
 ) -> Result<View, Error> {
     let (cluster, revision) = transaction.cluster().await?;
-    let mut servers = BTreeMap::new();
+    let mut servers = Servers::default();
     for stored in transaction.servers().list().await? {
-        let path = stored.definition.path.clone();
-        let old = before.and_then(|view| view.servers.get(&path));
+        let path = &stored.definition.path;
+        let old = before.and_then(|view| view.servers.get(path));
         let entry = match old {
             Some(entry) if entry.stored == stored => Arc::clone(entry),
             old => {
@@ -236,7 +237,7 @@ pub(super) async fn read_view(
                 Arc::new(Entry::new(stored, health, old.map(|old| &**old)))
             }
         };
-        servers.insert(path, entry);
+        servers.put(entry);
     }
     let mut access = access.clone();
     Credentials::read(transaction, admin, now)

@@ -1,22 +1,23 @@
 //! What reads are answered from: every server, already serialised, at one revision.
 //!
 //! A [`View`] is immutable and replaced as a whole; unchanged entries keep their `Arc`, and so do
-//! their routes in the gateways' snapshots. The body of the whole list is put together once per
-//! view, on first use.
+//! their routes in the gateways' snapshots. A view made of the one before shares all but what changed,
+//! so that a change costs the same among ten and ten thousand servers. The body of the whole list is put
+//! together once per view, on first use.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{BufMut, Bytes, BytesMut};
+use imbl::OrdMap;
 
 use super::health::Health;
 use super::info::ServerInfo;
 use super::policy::PolicyOrigin;
 use crate::catalog::Snapshot;
-use crate::catalog::snapshot::Access;
+use crate::catalog::snapshot::{Access, Routes};
 use crate::domain::ids::{ClusterId, Revision};
 use crate::domain::path::ServerPath;
 use crate::domain::server::Route;
@@ -27,11 +28,18 @@ use crate::store::StoredServer;
 pub(super) struct View {
     pub(super) cluster: ClusterId,
     pub(super) revision: Revision,
-    pub(super) servers: BTreeMap<ServerPath, Arc<Entry>>,
+    pub(super) servers: Servers,
     pub(super) access: Arc<Access>,
     /// Where the policy in `access` is from.
     pub(super) policy: PolicyOrigin,
     all: OnceLock<Listing>,
+}
+
+/// All servers by path, and the part of them that gateways have.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Servers {
+    entries: OrdMap<ServerPath, Arc<Entry>>,
+    routes: Routes,
 }
 
 /// One server.
@@ -56,7 +64,7 @@ impl View {
     pub(super) const fn new(
         cluster: ClusterId,
         revision: Revision,
-        servers: BTreeMap<ServerPath, Arc<Entry>>,
+        servers: Servers,
         access: Arc<Access>,
         policy: PolicyOrigin,
     ) -> Self {
@@ -72,21 +80,48 @@ impl View {
 
     /// The whole list, as admins and gateways see it.
     pub(super) fn all(&self) -> &Listing {
-        self.all
-            .get_or_init(|| Listing::of(self.servers.values().map(|entry| &**entry)))
+        self.all.get_or_init(|| Listing::of(self.servers.values()))
     }
 
     /// What gateways need of it.
     pub(super) fn snapshot(&self) -> Snapshot {
-        let routes = self.servers.iter();
         Snapshot {
             cluster: self.cluster.clone(),
             revision: self.revision,
-            routes: routes
-                .filter_map(|(path, entry)| Some((path.clone(), entry.route.clone()?)))
-                .collect(),
+            routes: self.servers.routes.clone(),
             access: Some(Arc::clone(&self.access)),
         }
+    }
+}
+
+impl Servers {
+    /// In the order of their paths.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&ServerPath, &Arc<Entry>)> {
+        self.entries.iter()
+    }
+
+    /// The same without the paths, which are in the entries.
+    pub(super) fn values(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values().map(|entry| &**entry)
+    }
+
+    pub(super) fn get(&self, path: &ServerPath) -> Option<&Arc<Entry>> {
+        self.entries.get(path)
+    }
+
+    /// Adds one or puts it in the place of the one before.
+    pub(super) fn put(&mut self, entry: Arc<Entry>) {
+        let path = entry.stored.definition.path.clone();
+        match &entry.route {
+            Some(route) => self.routes.insert(path.clone(), Arc::clone(route)),
+            None => self.routes.remove(&path),
+        };
+        self.entries.insert(path, entry);
+    }
+
+    pub(super) fn remove(&mut self, path: &ServerPath) {
+        self.routes.remove(path);
+        self.entries.remove(path);
     }
 }
 
@@ -125,15 +160,16 @@ pub(super) fn etag_of(server: &StoredServer) -> String {
 
 impl Listing {
     /// Path → info, in the order given.
-    pub(super) fn of<'e>(entries: impl Iterator<Item = &'e Entry> + Clone) -> Self {
+    pub(super) fn of<'e>(entries: impl Iterator<Item = &'e Entry>) -> Self {
+        let entries: Vec<_> = entries.collect();
         let length: usize = entries
-            .clone()
+            .iter()
             .map(|entry| entry.json.len() + entry.stored.definition.path.as_str().len() + 4)
             .sum();
         let mut body = BytesMut::with_capacity(length + 2);
         let mut context = Context::new(&SHA256);
         body.put_u8(b'{');
-        for (index, entry) in entries.enumerate() {
+        for (index, entry) in entries.into_iter().enumerate() {
             if index > 0 {
                 body.put_u8(b',');
             }

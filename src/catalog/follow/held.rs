@@ -1,16 +1,13 @@
 //! What may replace what is in use.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Follower;
 use super::session::Session;
 use super::trouble::Trouble;
-use crate::catalog::snapshot::Snapshot;
+use crate::catalog::snapshot::{Routes, Snapshot};
 use crate::catalog::wire::Position;
 use crate::domain::ids::{ClusterId, Revision};
-use crate::domain::path::ServerPath;
-use crate::domain::server::Route;
 
 /// The position of what is in use, where a watch told it.
 pub(super) fn watched(follower: &Follower) -> Option<Position> {
@@ -39,7 +36,7 @@ impl Session<'_> {
     }
 
     /// Takes a polled list; whether anything changed. Rights that a watch brought stay.
-    pub(super) fn accept_polled(&mut self, routes: BTreeMap<ServerPath, Arc<Route>>) -> bool {
+    pub(super) fn accept_polled(&mut self, routes: Routes) -> bool {
         let current = self.follower.current();
         if current
             .as_ref()

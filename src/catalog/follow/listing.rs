@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::trouble::Trouble;
-use crate::catalog::snapshot::Snapshot;
+use crate::catalog::snapshot::{Routes, Snapshot};
 use crate::domain::endpoint::{Endpoints, UpstreamUrl};
 use crate::domain::path::ServerPath;
 use crate::domain::secret::Secret;
@@ -135,7 +135,7 @@ pub(super) fn next_link(here: &Url, header: &str) -> Option<Url> {
 /// What a list comes to.
 #[derive(Debug)]
 pub(super) struct Reading {
-    pub(super) routes: BTreeMap<ServerPath, Arc<Route>>,
+    pub(super) routes: Routes,
     /// By name, and why.
     pub(super) skipped: BTreeMap<String, String>,
 }

@@ -14,6 +14,7 @@ use super::pace::jittered;
 use super::session::Session;
 use super::trouble::Trouble;
 use super::watch::is_html;
+use crate::catalog::snapshot::Routes;
 
 /// What is remembered from poll to poll.
 #[derive(Default)]
@@ -111,7 +112,7 @@ impl Session<'_> {
     }
 
     fn unchanged(&mut self) -> Poll {
-        if std::mem::take(&mut self.poller.emptied) && self.accept_polled(BTreeMap::new()) {
+        if std::mem::take(&mut self.poller.emptied) && self.accept_polled(Routes::new()) {
             return Poll::Applied;
         }
         Poll::Unchanged

@@ -15,7 +15,7 @@ from works.run import Run
 
 FEW = 10
 RATE, CALM_SECONDS, AFTER_SECONDS, LIMIT_SECONDS = 2000, 1.0, 5.0, 30.0
-CHANGES = 3
+CHANGES = 5
 
 
 def many(run: Run) -> Table:

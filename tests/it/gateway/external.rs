@@ -45,7 +45,7 @@ fn left_to_verdict(auth: &Upstream, upstream: &Upstream, ttl: Duration) -> Front
         Server::new("/open", &upstream.url("/mcp")).public(),
         Server::new("/through", &upstream.url("/mcp")).passthrough(),
     ];
-    front.apply_snapshot(servers.map(Server::into_entry).into(), None);
+    front.apply_snapshot(servers.map(Server::into_entry), None);
     front
 }
 
@@ -72,7 +72,7 @@ async fn the_auth_server_is_told_what_is_called_and_by_whom_and_nothing_else() {
         ..Setup::default()
     });
     let servers = [Server::new("/team/a", &upstream.url("/mcp"))];
-    front.apply_snapshot(servers.map(Server::into_entry).into(), None);
+    front.apply_snapshot(servers.map(Server::into_entry), None);
     let fields = [
         JSON,
         ("x-authorization", "Bearer known-elsewhere"),
@@ -123,7 +123,7 @@ async fn an_address_with_a_path_is_used_as_it_is() {
     let (auth, upstream) = (Upstream::answering(YES).await, Upstream::ready().await);
     let front = asking(&auth.url("/validate?from=gw"), Duration::ZERO);
     let servers = [Server::new("/team/a", &upstream.url("/mcp"))];
-    front.apply_snapshot(servers.map(Server::into_entry).into(), None);
+    front.apply_snapshot(servers.map(Server::into_entry), None);
     assert_eq!(called(&front, &[FOREIGN], LIST).await.status(), 200);
     assert_eq!(auth.only_call().target(), "/validate?from=gw");
 }
@@ -296,7 +296,7 @@ async fn a_server_that_is_silent_slow_closing_or_away_lets_nobody_in() {
     ] {
         let front = asking(&url, Duration::from_mins(1));
         let servers = [Server::new("/team/a", &upstream.url("/mcp"))];
-        front.apply_snapshot(servers.map(Server::into_entry).into(), None);
+        front.apply_snapshot(servers.map(Server::into_entry), None);
         let reply = called(&front, &[FOREIGN], LIST).await;
         assert_eq!(reply.status(), 503, "{url}");
         assert_eq!(reply.reason(), "auth_unavailable", "{url}");
@@ -416,7 +416,7 @@ async fn one_question_serves_all_callers_that_wait_for_the_same() {
         ..Setup::default()
     });
     let servers = [Server::new("/team/a", &upstream.url("/mcp"))];
-    front.apply_snapshot(servers.map(Server::into_entry).into(), None);
+    front.apply_snapshot(servers.map(Server::into_entry), None);
     let mut clients = Vec::new();
     for _ in 0..8 {
         let mut client = Client::plain(front.plain).await;
@@ -444,7 +444,7 @@ async fn connections_to_the_auth_server_are_kept() {
         ..Setup::default()
     });
     let servers = [Server::new("/team/a", &upstream.url("/mcp"))];
-    front.apply_snapshot(servers.map(Server::into_entry).into(), None);
+    front.apply_snapshot(servers.map(Server::into_entry), None);
     for _ in 0..5 {
         assert_eq!(called(&front, &[FOREIGN], LIST).await.status(), 200);
     }

@@ -292,7 +292,7 @@ async fn without_a_policy_nothing_is_routed_and_the_reason_is_told() {
     let upstream = Upstream::ready().await;
     let front = Front::start(Setup::default());
     let server = Server::new("/a", &upstream.url("/")).public();
-    front.apply_snapshot([server.into_entry()].into(), None);
+    front.apply_snapshot([server.into_entry()], None);
     let mut client = Client::plain(front.plain).await;
     let reply = client.ask("POST", "/a", &[JSON], LIST.as_bytes()).await;
     assert_eq!(

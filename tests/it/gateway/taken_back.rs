@@ -82,7 +82,7 @@ impl Bench {
             front.apply([server]);
             format!("Bearer {}", front.token())
         } else {
-            front.apply_snapshot([server.into_entry()].into(), None);
+            front.apply_snapshot([server.into_entry()], None);
             "Bearer known-elsewhere".to_owned()
         };
         Self {

@@ -3,7 +3,6 @@
 //!
 //! Start at [`Front::start`]; [`Setup`] is what can be changed, [`Server`] one routed server.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -215,21 +214,21 @@ impl Front {
             session_key: SessionKey(Secret::new([7; 32])),
         };
         change(&mut access);
-        let routes = servers.into_iter().map(Server::into_entry).collect();
+        let routes = servers.into_iter().map(Server::into_entry);
         self.apply_snapshot(routes, Some(Arc::new(access)));
     }
 
     /// Replaces the snapshot, whatever it is.
     pub(crate) fn apply_snapshot(
         &self,
-        routes: BTreeMap<ServerPath, Arc<Route>>,
+        routes: impl IntoIterator<Item = (ServerPath, Arc<Route>)>,
         access: Option<Arc<Access>>,
     ) {
         let revision = self.revision.fetch_add(1, Ordering::Relaxed) + 1;
         self.gateway.apply(&Arc::new(Snapshot {
             cluster: ClusterId("tests".into()),
             revision: Revision(revision),
-            routes,
+            routes: routes.into_iter().collect(),
             access,
         }));
     }

@@ -87,7 +87,7 @@ fn judge<P: Permissions>(
     if P::ANY_OF.iter().any(|one| grants.may(*one, path)) {
         return Ok(());
     }
-    let seen = grants.may(Permission::List, path) && registry.view().servers.contains_key(path);
+    let seen = grants.may(Permission::List, path) && registry.view().servers.get(path).is_some();
     match P::ANY_OF.first() {
         Some(missing) if seen => Err(Error::NotPermitted(*missing, path.clone())),
         _ => Err(Error::NoServer(path.clone())),
