@@ -6,6 +6,7 @@
 //! Must not: know any part of the program. Start reading at [`Telemetry::start`].
 
 mod escape;
+mod json;
 mod log;
 pub mod metrics;
 mod queue;

@@ -12,7 +12,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Registry, fmt, reload};
 
 use super::escape::Escaped;
-use super::queue::{JsonQueue, Queue};
+use super::json::JsonLines;
+use super::queue::Queue;
 use crate::config::LogConfig;
 use crate::config::log::{LevelError, LogFormat, directives};
 
@@ -86,10 +87,19 @@ pub(super) fn subscriber(
         filter: Some(handle),
         current: Arc::new(Mutex::new(level)),
     };
-    let subscriber = tracing_subscriber::registry()
-        .with(filter)
-        .with(lines(shape(config.format, terminal), terminal, stdout))
-        .with(file.map(|queue| lines(shape(config.format, false), false, queue)));
+    let mut layers: Vec<Box<dyn Layer<_> + Send + Sync>> = Vec::new();
+    let mut json = Vec::new();
+    for (queue, terminal) in [(Some(stdout), terminal), (file, false)] {
+        let Some(queue) = queue else { continue };
+        match shape(config.format, terminal) {
+            Shape::Text => layers.push(text(terminal, queue)),
+            Shape::Json => json.push(queue.clone()),
+        }
+    }
+    if !json.is_empty() {
+        layers.push(JsonLines(json).boxed());
+    }
+    let subscriber = tracing_subscriber::registry().with(filter).with(layers);
     Ok((subscriber, handle))
 }
 
@@ -113,23 +123,15 @@ const fn shape(format: LogFormat, terminal: bool) -> Shape {
     }
 }
 
-fn lines<S>(shape: Shape, colours: bool, queue: &Queue) -> Box<dyn Layer<S> + Send + Sync>
+fn text<S>(colours: bool, queue: &Queue) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    match shape {
-        Shape::Text => fmt::layer()
-            .with_ansi(colours)
-            .fmt_fields(format::debug_fn(field).delimited(" "))
-            .with_writer(queue.clone())
-            .boxed(),
-        Shape::Json => fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_span_list(false)
-            .with_writer(JsonQueue(queue.clone()))
-            .boxed(),
-    }
+    fmt::layer()
+        .with_ansi(colours)
+        .fmt_fields(format::debug_fn(field).delimited(" "))
+        .with_writer(queue.clone())
+        .boxed()
 }
 
 /// Writes one field; every value passes through [`Escaped`], whatever made it.
