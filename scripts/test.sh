@@ -2,6 +2,7 @@
 # make test: every check that a change has to pass, in the order that finds trouble soonest.
 #
 # Stops at the first step that fails. The last line counts the steps: "N passed, N failed".
+# What waits for networks or needs Node alone runs aside, while cargo checks.
 # Pick steps by a word of their names: scripts/test.sh clippy features
 set -uo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -30,7 +31,11 @@ step() {
   head1 "$name"
   local since=$SECONDS status=0
   "$@" || status=$?
-  local took=$((SECONDS - since))
+  count "$name" "$((SECONDS - since))" "$status"
+}
+
+count() {
+  local name="$1" took="$2" status="$3"
   if [ "$status" != 0 ]; then
     SUMMARY+=("$(printf '%5ss  FAILED  %s (status %s)' "$took" "$name" "$status")")
     finish 1
@@ -39,7 +44,39 @@ step() {
   SUMMARY+=("$(printf '%5ss  passed  %s' "$took" "$name")")
 }
 
+# aside FUNCTION: its steps, one after the other, beside those that follow; `join` shows what they
+# printed and counts them.
+ASIDE="" SAID=""
+aside() {
+  SAID="$(mktemp -d)"
+  (
+    step() {
+      local name="$1"; shift
+      wanted "$name" || return 0
+      local since=$SECONDS status=0
+      { head1 "$name"; "$@"; } >> "$SAID/output" 2>&1 || status=$?
+      printf '%s\t%s\t%s\n' "$((SECONDS - since))" "$status" "$name" >> "$SAID/steps"
+      [ "$status" = 0 ] || exit 1
+    }
+    "$1"
+  ) &
+  ASIDE=$!
+}
+
+join() {
+  [ -n "$ASIDE" ] || return 0
+  local took status name
+  wait "$ASIDE"
+  ASIDE=""
+  touch "$SAID/output" "$SAID/steps"
+  cat "$SAID/output"
+  while IFS=$'\t' read -r took status name; do count "$name" "$took" "$status"; done < "$SAID/steps"
+  rm -rf "$SAID"
+}
+
 finish() {
+  # What is aside ends by itself, and its failure is one more to know of.
+  join
   head1 "summary, $((SECONDS - BEGAN)) s in all"
   printf '%s\n' "${SUMMARY[@]}"
   [ "$1" = 0 ] || say "the steps after the failed one were not run"
@@ -69,19 +106,25 @@ browser() { PYTHONDONTWRITEBYTECODE=1 python3 tests/clients/with_mcp.py --shape 
 
 identity() { (cd tests/identity && MCP_BINARY="$ROOT/target/debug/mcp" node --test --test-concurrency=1 identity.test.mjs backend.test.mjs); }
 
-step "setup: what the tests need"              scripts/setup.sh test
-step "scripts: settings, images, units"        python3 scripts/test-scripts.py
+beside_cargo() {
+  step "setup: what the tests need"              scripts/setup.sh test
+  step "scripts: settings, images, units"        python3 scripts/test-scripts.py
+  step "docs: configuration reference in step"   scripts/config-reference.py --check
+  step "web: packages"                           scripts/build-ui.sh modules
+  step "web: lint"                               in_web lint
+  step "web: types"                              in_web check
+  step "web: unit tests"                         in_web test
+  step "web: build"                              scripts/build-ui.sh
+}
+
+step "setup: what a build needs"               scripts/setup.sh run
+aside beside_cargo
 step "format: cargo fmt"                       cargo fmt --check
 step "format: cargo fmt, benchmarks' load"     cargo fmt --check --manifest-path tests/bench/load/Cargo.toml
-step "docs: configuration reference in step"   scripts/config-reference.py --check
-step "web: packages"                           scripts/build-ui.sh modules
-step "web: lint"                               in_web lint
-step "web: types"                              in_web check
-step "web: unit tests"                         in_web test
-step "web: build"                              scripts/build-ui.sh
 step "clippy: full build, all targets"         cargo clippy --all-targets --locked -- -D warnings
 step "clippy: gateway-only build, all targets" cargo clippy --no-default-features --features gateway --all-targets --locked -- -D warnings
 step "features: each one alone compiles"       each_feature_alone
+join
 step "rust: unit, it and process tests"        rust_tests
 step "binary: debug build"                     debug_binary
 step "instructions: of a proxied request"      instructions
