@@ -122,12 +122,17 @@ impl FieldList {
 
     /// Adds a field behind the others; one with control characters in it is none, and left out.
     pub fn push(&mut self, spelling: &[u8], value: &[u8]) {
+        self.push_as(Name::of(spelling), spelling, value);
+    }
+
+    /// The same where it is known what the spelling says.
+    fn push_as(&mut self, name: Name, spelling: &[u8], value: &[u8]) {
         if !is_value(value) {
             return;
         }
         let at = self.append(spelling);
         let value = self.append(value);
-        self.add(Name::of(spelling), at, value, false);
+        self.add(name, at, value, false);
     }
 
     fn append(&mut self, text: &[u8]) -> Span {
@@ -375,7 +380,9 @@ impl From<&HeaderMap> for FieldList {
         let bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
         fields.added.reserve(map.iter().map(bytes).sum());
         for (name, value) in map {
-            fields.push(name.as_str().as_bytes(), value.as_bytes());
+            // Names of a map are in lower case.
+            let spelling = name.as_str().as_bytes();
+            fields.push_as(Name::of_lower(spelling), spelling, value.as_bytes());
         }
         fields
     }

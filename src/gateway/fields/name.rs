@@ -17,7 +17,7 @@ macro_rules! names {
 
         impl Name {
             /// Of a name in lower case.
-            fn of_lower(lower: &[u8]) -> Self {
+            pub(super) fn of_lower(lower: &[u8]) -> Self {
                 let known = match lower.len() {
                     $($length => match lower {
                         $($spelling => Some(Self::$name),)*
