@@ -325,7 +325,7 @@ describe("tokens", () => {
       await page.getByRole("button", { name: "Generate token" }).click();
       await page.getByLabel("Description").fill(name);
       await page.getByRole("button", { name: "Generate", exact: true }).click();
-      const token = await page.locator("[data-slot=token]").textContent();
+      const token = await page.locator("[data-slot=secret]").textContent();
       const use = () => fetch(`${origin}/api/servers`, { headers: { Authorization: `Bearer ${token}` } });
       assert.equal((await use()).status, 200);
       await page.getByRole("button", { name: "Done" }).click();
@@ -382,7 +382,7 @@ describe("users", () => {
       await page.getByLabel("Description").fill(name);
       await page.getByLabel("For").selectOption(name);
       await page.getByRole("button", { name: "Generate", exact: true }).click();
-      const key = await page.locator("[data-slot=token]").textContent();
+      const key = await page.locator("[data-slot=secret]").textContent();
       assert.match(key, /^mcpk_[0-9a-f]{16}_[0-9a-f]{64}_[0-9a-f]{8}$/);
       const me = await fetch(`${origin}/api/auth/me`, { headers: { Authorization: `Bearer ${key}` } });
       assert.equal((await me.json()).username, name);
