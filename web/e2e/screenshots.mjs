@@ -260,6 +260,24 @@ const SHOTS = [
       await page.getByText("nightly-report").waitFor();
     },
   },
+  {
+    name: "users-end",
+    at: "/ui/users",
+    async act(page) {
+      await page.getByRole("button", { name: "Actions for ada" }).click();
+      await page.getByRole("menuitem", { name: "End all credentials" }).click();
+    },
+  },
+  {
+    name: "users-end-by-name",
+    at: "/ui/users",
+    async act(page) {
+      await page.getByRole("button", { name: "End credentials" }).click();
+      await page.getByLabel("User name").fill("grace");
+      await page.getByRole("dialog").getByRole("button", { name: "End all credentials" }).click();
+      await page.getByRole("alert").waitFor();
+    },
+  },
   { name: "audit", at: "/ui/audit", wait: "session.login", fullPage: true },
   {
     name: "audit-details",

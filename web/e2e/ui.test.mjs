@@ -366,6 +366,38 @@ describe("users", () => {
       await row.waitFor({ state: "detached" });
     }));
 
+  test("ends all credentials of a user, and says how many there were", () =>
+    signedIn(async (page) => {
+      const { id: name } = fresh("Ended");
+      const user = { username: name, password: "a dozen letters at least", groups: [] };
+      assert.equal((await api("POST", "/api/users", user)).status, 201);
+      let me;
+      if (!mock) {
+        const login = await fetch(`${origin}/api/auth/login`, json("POST", user));
+        const cookie = login.headers.getSetCookie().map((value) => value.split(";")[0]);
+        me = () => fetch(`${origin}/api/auth/me`, { headers: { cookie: cookie.join("; ") } });
+        assert.equal((await me()).status, 200);
+      }
+      await page.getByRole("link", { name: "Users" }).click();
+      await page.getByRole("button", { name: `Actions for ${name}` }).click();
+      await page.getByRole("menuitem", { name: "End all credentials" }).click();
+      await page.getByRole("alertdialog").getByText("for good").waitFor();
+      await page.getByRole("button", { name: "End all credentials" }).click();
+      await page.getByText(`The credentials of ${name} ended`).first().waitFor();
+      await page
+        .getByText(`${mock ? "0 sessions" : "1 session"}, 0 tokens`)
+        .first()
+        .waitFor();
+      if (!mock) assert.equal((await me()).status, 401);
+      await page.getByRole("button", { name: "End credentials" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("User name").fill("nobody-like-this");
+      await dialog.getByRole("button", { name: "End all credentials" }).click();
+      await dialog.getByRole("alert").getByText("nobody-like-this").waitFor();
+      await dialog.getByRole("button", { name: "Cancel" }).click();
+      assert.equal((await api("DELETE", `/api/users/${name}`)).status, 204);
+    }));
+
   test("makes a service account and an API key for it", () =>
     signedIn(async (page) => {
       const { id: name } = fresh("Bot");

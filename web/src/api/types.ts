@@ -45,6 +45,7 @@ export type AuditPage = Schemas["AuditPage"];
 export type UserInfo = Schemas["UserInfo"];
 export type UserWritten = Schemas["UserWritten"];
 export type UserPatched = Schemas["UserPatched"];
+export type UserEnded = Schemas["UserEnded"];
 export type AccountInfo = Schemas["AccountInfo"];
 export type AccountWritten = Schemas["AccountWritten"];
 export type AccountPatched = Schemas["AccountPatched"];
