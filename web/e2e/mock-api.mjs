@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { MockAccounts } from "./mock-accounts.mjs";
 import { audit } from "./mock-audit.mjs";
 import { complete } from "./mock-data.mjs";
+import { MockGateways } from "./mock-gateways.mjs";
 import { MockPolicy } from "./mock-policy.mjs";
 import { Refusal } from "./mock-refusal.mjs";
 import { fieldErrors, WRITABLE } from "./mock-rules.mjs";
@@ -26,6 +27,7 @@ export class MockApi {
     this.tokens = new Map();
     this.policy = new MockPolicy();
     this.accounts = new MockAccounts();
+    this.gateways = new MockGateways();
     this.waiting = new Set();
     this.failures = 0;
   }
@@ -59,7 +61,7 @@ export class MockApi {
       return this.revoke(path.slice("/api/tokens/".length));
     const ended = /^\/api\/users\/([^/]+)\/credentials$/.exec(path)?.[1];
     if (ended && method === "DELETE") return this.end(decodeURIComponent(ended));
-    const answer = this.accounts.handle(request);
+    const answer = this.gateways.handle(request, caller) ?? this.accounts.handle(request);
     if (answer) return answer;
     throw new Refusal(404, "Not Found", `there is no ${method} ${path}`);
   }

@@ -422,6 +422,39 @@ describe("users", () => {
     }));
 });
 
+describe("gateways", () => {
+  test("adds a credential, shows it once and removes it", () =>
+    signedIn(async (page) => {
+      const { id: name } = fresh("Gateway");
+      const stored = async () => (await (await api("GET", "/api/gateways")).json()).credentials;
+      await page.getByRole("link", { name: "Gateways" }).click();
+      await page.getByRole("button", { name: "Add credential" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("Name").fill("not a name");
+      await dialog.getByRole("button", { name: "Add credential" }).click();
+      await dialog.getByText("must be a name").waitFor();
+      await dialog.getByLabel("Name").fill(name);
+      await dialog.getByRole("switch", { name: "Sends bodies" }).click();
+      await dialog.getByRole("button", { name: "Add credential" }).click();
+      const secret = await page.locator("[data-slot=secret]").textContent();
+      assert.match(secret, /^mcpg_[0-9a-f]{16}_[0-9a-f]{64}_[0-9a-f]{8}$/);
+      await page.getByRole("button", { name: "Done" }).click();
+      const row = page.locator("main li", { hasText: name });
+      await row.getByText("Sends bodies").waitFor();
+      await row.getByText(secret.split("_")[1]).waitFor();
+      assert.equal((await page.content()).includes(secret), false);
+      const one = (await stored()).find((credential) => credential.name === name);
+      assert.equal(one.sends_body, true);
+      await row.getByRole("button", { name: `Remove ${name}` }).click();
+      await page.getByRole("button", { name: "Remove credential" }).click();
+      await row.waitFor({ state: "detached" });
+      assert.equal(
+        (await stored()).some((credential) => credential.name === name),
+        false,
+      );
+    }));
+});
+
 describe("every page", () => {
   for (const [theme, viewport] of [
     ["light", { width: 1440, height: 900 }],
@@ -439,6 +472,7 @@ describe("every page", () => {
             "/new",
             "/tokens",
             "/users",
+            "/gateways",
             "/audit",
             "/api",
             "/nowhere",
