@@ -56,6 +56,8 @@ export default defineConfig(({ command }) => ({
     environment: "happy-dom",
     include: ["src/**/*.test.{ts,tsx}"],
     setupFiles: ["src/test/setup.ts"],
+    // Pages with somebody at the keyboard take long where a build uses the same cores.
+    testTimeout: 30_000,
     restoreMocks: true,
     unstubGlobals: true,
   },

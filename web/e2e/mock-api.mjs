@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { MockAccounts } from "./mock-accounts.mjs";
 import { audit } from "./mock-audit.mjs";
 import { complete } from "./mock-data.mjs";
+import { MockGateways } from "./mock-gateways.mjs";
 import { MockPolicy } from "./mock-policy.mjs";
 import { Refusal } from "./mock-refusal.mjs";
 import { fieldErrors, WRITABLE } from "./mock-rules.mjs";
@@ -26,6 +27,7 @@ export class MockApi {
     this.tokens = new Map();
     this.policy = new MockPolicy();
     this.accounts = new MockAccounts();
+    this.gateways = new MockGateways();
     this.waiting = new Set();
     this.failures = 0;
   }
@@ -57,7 +59,9 @@ export class MockApi {
     if (path === "/api/tokens/generate" && method === "POST") return this.generate(request, caller);
     if (path.startsWith("/api/tokens/") && method === "DELETE")
       return this.revoke(path.slice("/api/tokens/".length));
-    const answer = this.accounts.handle(request);
+    const ended = /^\/api\/users\/([^/]+)\/credentials$/.exec(path)?.[1];
+    if (ended && method === "DELETE") return this.end(decodeURIComponent(ended));
+    const answer = this.gateways.handle(request, caller) ?? this.accounts.handle(request);
     if (answer) return answer;
     throw new Refusal(404, "Not Found", `there is no ${method} ${path}`);
   }
@@ -206,6 +210,25 @@ export class MockApi {
     if (!token) throw new Refusal(404, "Not Found", "there is no such token");
     token.revoked = true;
     return { status: 204 };
+  }
+
+  /** Ends what stands for a user. */
+  end(username) {
+    const sessions = [...this.sessions.values()].filter((session) => session.username === username);
+    const made = [...this.tokens.values()].filter(
+      (token) => token.username === username && !token.service_account,
+    );
+    const tokens = made.filter((token) => !token.revoked);
+    const known = username === "admin" || this.accounts.users.has(username) || made.length > 0;
+    if (!known)
+      throw new Refusal(
+        404,
+        "Not Found",
+        `nobody called "${username}" is a local user, has logged in, or has tokens or keys`,
+      );
+    for (const { id } of sessions) this.sessions.delete(id);
+    for (const token of tokens) token.revoked = true;
+    return { status: 200, body: { sessions: sessions.length, tokens: tokens.length } };
   }
 
   etag = () => `"r${this.revision}"`;

@@ -260,6 +260,88 @@ const SHOTS = [
       await page.getByText("nightly-report").waitFor();
     },
   },
+  {
+    name: "users-end",
+    at: "/ui/users",
+    async act(page) {
+      await page.getByRole("button", { name: "Actions for ada" }).click();
+      await page.getByRole("menuitem", { name: "End all credentials" }).click();
+    },
+  },
+  {
+    name: "users-end-by-name",
+    at: "/ui/users",
+    async act(page) {
+      await page.getByRole("button", { name: "End credentials" }).click();
+      await page.getByLabel("User name").fill("grace");
+      await page.getByRole("dialog").getByRole("button", { name: "End all credentials" }).click();
+      await page.getByRole("alert").waitFor();
+    },
+  },
+  {
+    name: "gateways-empty",
+    at: "/ui/gateways",
+    fullPage: true,
+    prepare: (page) =>
+      page.route("**/api/gateways", (route) =>
+        route.fulfill({ ...PATIENT, body: '{"gateways":[],"credentials":[],"identity_keys":[]}' }),
+      ),
+    wait: "There is none",
+  },
+  {
+    name: "gateways",
+    at: "/ui/gateways",
+    fullPage: true,
+    async act(page, api) {
+      await api("/api/gateways", "POST", { name: "nginx-1" });
+      await api("/api/gateways", "POST", { name: "envoy.eu-west.example.org", sends_body: true });
+      await page.reload();
+      await page.getByText("nginx-1").waitFor();
+    },
+  },
+  {
+    name: "gateways-add",
+    at: "/ui/gateways",
+    async act(page) {
+      await page.getByRole("button", { name: "Add credential" }).click();
+      await page.getByLabel("Name").fill("haproxy 1");
+      await page.getByRole("dialog").getByRole("button", { name: "Add credential" }).click();
+      await page.getByText("must be a name").waitFor();
+    },
+  },
+  {
+    name: "gateways-shown",
+    at: "/ui/gateways",
+    async act(page, api) {
+      await api("/api/gateways/haproxy-1", "DELETE");
+      await page.getByRole("button", { name: "Add credential" }).click();
+      await page.getByLabel("Name").fill("haproxy-1");
+      await page.getByRole("dialog").getByRole("button", { name: "Add credential" }).click();
+      await page.getByText("Copy the credential now").waitFor();
+    },
+  },
+  {
+    name: "gateways-remove",
+    at: "/ui/gateways",
+    async act(page) {
+      await page
+        .getByRole("button", { name: /^Remove / })
+        .first()
+        .click();
+      await page.getByRole("alertdialog").waitFor();
+    },
+  },
+  {
+    name: "gateways-forget",
+    at: "/ui/gateways",
+    async act(page) {
+      await page
+        .getByRole("button", { name: /^Forget / })
+        .first()
+        .click();
+      await page.getByRole("alertdialog").waitFor();
+    },
+  },
   { name: "audit", at: "/ui/audit", wait: "session.login", fullPage: true },
   {
     name: "audit-details",
@@ -298,6 +380,7 @@ for (const theme of ["light", "dark"]) {
     mock?.api.tokens.clear();
     mock?.api.accounts.users.clear();
     mock?.api.accounts.accounts.clear();
+    mock?.api.gateways.credentials.clear();
     for (const shot of SHOTS) {
       if ((only.length > 0 && !only.includes(shot.name)) || (shot.narrowOnly && size === "wide")) continue;
       const context = await browser.newContext({

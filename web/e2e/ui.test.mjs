@@ -325,7 +325,7 @@ describe("tokens", () => {
       await page.getByRole("button", { name: "Generate token" }).click();
       await page.getByLabel("Description").fill(name);
       await page.getByRole("button", { name: "Generate", exact: true }).click();
-      const token = await page.locator("[data-slot=token]").textContent();
+      const token = await page.locator("[data-slot=secret]").textContent();
       const use = () => fetch(`${origin}/api/servers`, { headers: { Authorization: `Bearer ${token}` } });
       assert.equal((await use()).status, 200);
       await page.getByRole("button", { name: "Done" }).click();
@@ -366,6 +366,38 @@ describe("users", () => {
       await row.waitFor({ state: "detached" });
     }));
 
+  test("ends all credentials of a user, and says how many there were", () =>
+    signedIn(async (page) => {
+      const { id: name } = fresh("Ended");
+      const user = { username: name, password: "a dozen letters at least", groups: [] };
+      assert.equal((await api("POST", "/api/users", user)).status, 201);
+      let me;
+      if (!mock) {
+        const login = await fetch(`${origin}/api/auth/login`, json("POST", user));
+        const cookie = login.headers.getSetCookie().map((value) => value.split(";")[0]);
+        me = () => fetch(`${origin}/api/auth/me`, { headers: { cookie: cookie.join("; ") } });
+        assert.equal((await me()).status, 200);
+      }
+      await page.getByRole("link", { name: "Users" }).click();
+      await page.getByRole("button", { name: `Actions for ${name}` }).click();
+      await page.getByRole("menuitem", { name: "End all credentials" }).click();
+      await page.getByRole("alertdialog").getByText("for good").waitFor();
+      await page.getByRole("button", { name: "End all credentials" }).click();
+      await page.getByText(`The credentials of ${name} ended`).first().waitFor();
+      await page
+        .getByText(`${mock ? "0 sessions" : "1 session"}, 0 tokens`)
+        .first()
+        .waitFor();
+      if (!mock) assert.equal((await me()).status, 401);
+      await page.getByRole("button", { name: "End credentials" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("User name").fill("nobody-like-this");
+      await dialog.getByRole("button", { name: "End all credentials" }).click();
+      await dialog.getByRole("alert").getByText("nobody-like-this").waitFor();
+      await dialog.getByRole("button", { name: "Cancel" }).click();
+      assert.equal((await api("DELETE", `/api/users/${name}`)).status, 204);
+    }));
+
   test("makes a service account and an API key for it", () =>
     signedIn(async (page) => {
       const { id: name } = fresh("Bot");
@@ -382,11 +414,44 @@ describe("users", () => {
       await page.getByLabel("Description").fill(name);
       await page.getByLabel("For").selectOption(name);
       await page.getByRole("button", { name: "Generate", exact: true }).click();
-      const key = await page.locator("[data-slot=token]").textContent();
+      const key = await page.locator("[data-slot=secret]").textContent();
       assert.match(key, /^mcpk_[0-9a-f]{16}_[0-9a-f]{64}_[0-9a-f]{8}$/);
       const me = await fetch(`${origin}/api/auth/me`, { headers: { Authorization: `Bearer ${key}` } });
       assert.equal((await me.json()).username, name);
       assert.equal((await api("DELETE", `/api/service-accounts/${name}`)).status, 204);
+    }));
+});
+
+describe("gateways", () => {
+  test("adds a credential, shows it once and removes it", () =>
+    signedIn(async (page) => {
+      const { id: name } = fresh("Gateway");
+      const stored = async () => (await (await api("GET", "/api/gateways")).json()).credentials;
+      await page.getByRole("link", { name: "Gateways" }).click();
+      await page.getByRole("button", { name: "Add credential" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("Name").fill("not a name");
+      await dialog.getByRole("button", { name: "Add credential" }).click();
+      await dialog.getByText("must be a name").waitFor();
+      await dialog.getByLabel("Name").fill(name);
+      await dialog.getByRole("switch", { name: "Sends bodies" }).click();
+      await dialog.getByRole("button", { name: "Add credential" }).click();
+      const secret = await page.locator("[data-slot=secret]").textContent();
+      assert.match(secret, /^mcpg_[0-9a-f]{16}_[0-9a-f]{64}_[0-9a-f]{8}$/);
+      await page.getByRole("button", { name: "Done" }).click();
+      const row = page.locator("main li", { hasText: name });
+      await row.getByText("Sends bodies").waitFor();
+      await row.getByText(secret.split("_")[1]).waitFor();
+      assert.equal((await page.content()).includes(secret), false);
+      const one = (await stored()).find((credential) => credential.name === name);
+      assert.equal(one.sends_body, true);
+      await row.getByRole("button", { name: `Remove ${name}` }).click();
+      await page.getByRole("button", { name: "Remove credential" }).click();
+      await row.waitFor({ state: "detached" });
+      assert.equal(
+        (await stored()).some((credential) => credential.name === name),
+        false,
+      );
     }));
 });
 
@@ -407,6 +472,7 @@ describe("every page", () => {
             "/new",
             "/tokens",
             "/users",
+            "/gateways",
             "/audit",
             "/api",
             "/nowhere",

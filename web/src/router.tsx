@@ -70,6 +70,12 @@ const users = createRoute({
   component: lazyRouteComponent(() => import("./features/users/users-page"), "UsersPage"),
 });
 
+const gateways = createRoute({
+  getParentRoute: () => app,
+  path: "/gateways",
+  component: lazyRouteComponent(() => import("./features/gateways/gateways-page"), "GatewaysPage"),
+});
+
 const audit = createRoute({
   getParentRoute: () => app,
   path: "/audit",
@@ -85,7 +91,7 @@ const api = createRoute({
 
 const routeTree = root.addChildren([
   login,
-  app.addChildren([servers, server, add, edit, tokens, users, access, audit, api]),
+  app.addChildren([servers, server, add, edit, tokens, users, access, gateways, audit, api]),
 ]);
 
 export function createAppRouter(history?: RouterHistory) {

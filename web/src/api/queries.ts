@@ -2,6 +2,7 @@ import { queryOptions, useQuery } from "@tanstack/react-query";
 import { may, type Permission } from "@/lib/permission";
 import { fetchConfig, fetchMe, fetchProviders } from "./auth";
 import { ApiError } from "./errors";
+import { fetchGateways } from "./gateways";
 import { fetchPolicy, fetchPolicyText } from "./policy";
 import { fetchServer, fetchServers } from "./servers";
 import { fetchTokens } from "./tokens";
@@ -76,6 +77,13 @@ export const usersQuery = queryOptions({
 export const accountsQuery = queryOptions({
   queryKey: ["service-accounts"],
   queryFn: ({ signal }) => fetchAccounts(signal),
+});
+
+/** Asked for as often as gateways report. */
+export const gatewaysQuery = queryOptions({
+  queryKey: ["gateways"],
+  queryFn: ({ signal }) => fetchGateways(signal),
+  refetchInterval: 5_000,
 });
 
 export const openapiQuery = queryOptions({

@@ -45,9 +45,17 @@ export type AuditPage = Schemas["AuditPage"];
 export type UserInfo = Schemas["UserInfo"];
 export type UserWritten = Schemas["UserWritten"];
 export type UserPatched = Schemas["UserPatched"];
+export type UserEnded = Schemas["UserEnded"];
 export type AccountInfo = Schemas["AccountInfo"];
 export type AccountWritten = Schemas["AccountWritten"];
 export type AccountPatched = Schemas["AccountPatched"];
+/** The report is what a gateway says of itself: nothing in it is sure. */
+export type GatewayInfo = With<Schemas["GatewayInfo"], { report: unknown }>;
+export type GatewayCredential = Schemas["GatewayCredential"];
+export type GatewayKeyInfo = Schemas["GatewayKeyInfo"];
+export type GatewayList = With<Schemas["GatewayList"], { gateways: GatewayInfo[] }>;
+export type GatewayMade = Schemas["GatewayMade"];
+export type GatewayWritten = Schemas["GatewayWritten"];
 export type PublicConfig = Schemas["PublicConfig"];
 
 /** Servers by path, with the version the registry gave the list. */

@@ -3,6 +3,7 @@ import type {
   AccountInfo,
   AccountPatched,
   AccountWritten,
+  UserEnded,
   UserInfo,
   UserPatched,
   UserWritten,
@@ -25,6 +26,13 @@ export async function patchUser(username: string, patch: UserPatched): Promise<U
 
 export async function removeUser(username: string): Promise<void> {
   await request(one(USERS, username), { method: "DELETE" });
+}
+
+/** Ends all sessions, tokens and API keys of everybody of that name, or of the one at this provider. */
+export async function endCredentials(username: string, provider?: string): Promise<UserEnded> {
+  const query = provider ? `?${new URLSearchParams({ provider })}` : "";
+  const path = `${one(USERS, username)}/credentials${query}`;
+  return (await request<UserEnded>(path, { method: "DELETE" })).data;
 }
 
 export async function fetchAccounts(signal?: AbortSignal): Promise<AccountInfo[]> {

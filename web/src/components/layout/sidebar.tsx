@@ -1,5 +1,14 @@
 import { Link, useLocation } from "@tanstack/react-router";
-import { BookOpen, KeyRound, type LucideIcon, ScrollText, Server, ShieldCheck, Users } from "lucide-react";
+import {
+  BookOpen,
+  KeyRound,
+  type LucideIcon,
+  ScrollText,
+  Server,
+  ShieldCheck,
+  Users,
+  Waypoints,
+} from "lucide-react";
 import { useConfig, useMe } from "@/api/queries";
 import { plainText } from "@/lib/safe-text";
 import { Brand } from "./brand";
@@ -7,7 +16,7 @@ import { LiveIndicator } from "./live-indicator";
 import { UserMenu } from "./user-menu";
 
 interface Destination {
-  to: "/" | "/tokens" | "/users" | "/access" | "/audit" | "/api";
+  to: "/" | "/tokens" | "/users" | "/access" | "/gateways" | "/audit" | "/api";
   label: string;
   icon: LucideIcon;
   /** Only administrators can do anything there. */
@@ -19,6 +28,7 @@ const LINKS: Destination[] = [
   { to: "/tokens", label: "Access tokens", icon: KeyRound },
   { to: "/users", label: "Users", icon: Users, admin: true },
   { to: "/access", label: "Access", icon: ShieldCheck, admin: true },
+  { to: "/gateways", label: "Gateways", icon: Waypoints, admin: true },
   { to: "/audit", label: "Audit", icon: ScrollText, admin: true },
   { to: "/api", label: "API", icon: BookOpen },
 ];

@@ -1,6 +1,14 @@
 import { X } from "lucide-react";
 import { Dialog as Radix, AlertDialog as RadixAlert } from "radix-ui";
-import type { ComponentProps, ReactNode } from "react";
+import {
+  type ComponentProps,
+  createContext,
+  type ReactNode,
+  useContext,
+  useEffect,
+  useRef,
+  useState,
+} from "react";
 import { cn } from "@/lib/cn";
 import { Button } from "./button";
 
@@ -15,8 +23,50 @@ const Scrim = () => (
 const panel =
   "fixed inset-x-4 top-[12vh] z-50 mx-auto flex max-h-[76vh] w-auto max-w-md animate-enter flex-col gap-4 overflow-y-auto rounded-2xl border border-line bg-raised p-5 shadow-pop focus:outline-none sm:p-6";
 
-export const Dialog = Radix.Root;
-export const DialogTrigger = Radix.Trigger;
+/**
+ * Gives the focus back to where it was when a dialog opened. Radix gives it to the dialog's trigger, and ours have none:
+ * they are opened by state, often from a menu that is gone by then.
+ */
+function useFocusBack(open: boolean): (event: Event) => void {
+  const [opener, setOpener] = useState<HTMLElement | null>(null);
+  const [wasOpen, setWasOpen] = useState(false);
+  const isOpen = useRef(false);
+  if (open !== wasOpen) {
+    setWasOpen(open);
+    if (open) setOpener(focused());
+  }
+  useEffect(() => {
+    isOpen.current = open;
+    return () => {
+      isOpen.current = false;
+    };
+  }, [open]);
+  return (event) => {
+    event.preventDefault();
+    // One content may follow another in the same dialog.
+    if (isOpen.current) return;
+    (opener?.isConnected ? opener : document.getElementById("content"))?.focus();
+  };
+}
+
+function focused(): HTMLElement | null {
+  const active = document.activeElement;
+  const button = active?.closest('[role="menu"]')?.getAttribute("aria-labelledby");
+  if (button) return document.getElementById(button);
+  return active instanceof HTMLElement && active !== document.body ? active : null;
+}
+
+const FocusBack = createContext<(event: Event) => void>(() => {});
+
+export function Dialog({ open = false, ...props }: ComponentProps<typeof Radix.Root>) {
+  const focusBack = useFocusBack(open);
+  return (
+    <FocusBack value={focusBack}>
+      <Radix.Root open={open} {...props} />
+    </FocusBack>
+  );
+}
+
 export const DialogClose = Radix.Close;
 
 interface DialogContentProps extends Omit<ComponentProps<typeof Radix.Content>, "title"> {
@@ -25,12 +75,14 @@ interface DialogContentProps extends Omit<ComponentProps<typeof Radix.Content>, 
 }
 
 export function DialogContent({ title, description, className, children, ...props }: DialogContentProps) {
+  const focusBack = useContext(FocusBack);
   return (
     <Radix.Portal>
       <Scrim />
       <Radix.Content
         className={cn(panel, className)}
         {...(description ? {} : { "aria-describedby": undefined })}
+        onCloseAutoFocus={focusBack}
         {...props}
       >
         <header className="flex flex-col gap-1 pr-8">
@@ -70,11 +122,12 @@ export function ConfirmDialog({
   busy,
   onConfirm,
 }: ConfirmDialogProps) {
+  const focusBack = useFocusBack(open);
   return (
     <RadixAlert.Root open={open} onOpenChange={onOpenChange}>
       <RadixAlert.Portal>
         <Scrim />
-        <RadixAlert.Content className={panel}>
+        <RadixAlert.Content className={panel} onCloseAutoFocus={focusBack}>
           <RadixAlert.Title className="text-[1.05rem] font-semibold break-words">{title}</RadixAlert.Title>
           <RadixAlert.Description asChild>
             <div className="flex flex-col gap-3 text-[0.9rem] leading-relaxed text-ink-2">{children}</div>

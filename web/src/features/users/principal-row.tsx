@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Ban, CircleCheck, Ellipsis, Pencil, Trash2 } from "lucide-react";
+import { Ban, CircleCheck, Ellipsis, Pencil, ShieldX, Trash2 } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { SafeText } from "@/components/safe-text";
 import { Badge } from "@/components/ui/badge";
@@ -28,10 +28,12 @@ interface PrincipalRowProps {
     setDisabled: (disabled: boolean) => Promise<unknown>;
     remove: () => Promise<void>;
   };
+  /** Asks whether all of its credentials shall end. Absent: they are ended one by one. */
+  end?: (() => void) | undefined;
 }
 
 /** A user or a service account. */
-export function PrincipalRow({ name, rights, without, note, disabled, change }: PrincipalRowProps) {
+export function PrincipalRow({ name, rights, without, note, disabled, change, end }: PrincipalRowProps) {
   return (
     <li className="flex items-center justify-between gap-4 px-5 py-3.5">
       <div className={disabled ? "min-w-0 opacity-65" : "min-w-0"}>
@@ -54,18 +56,46 @@ export function PrincipalRow({ name, rights, without, note, disabled, change }: 
               ))}
         </p>
       </div>
-      {change && <Actions name={name} disabled={disabled} change={change} />}
+      {change ? (
+        <Changes name={name} disabled={disabled} change={change} end={end} />
+      ) : (
+        end && (
+          <Actions name={name}>
+            <EndItem onSelect={end} />
+          </Actions>
+        )
+      )}
     </li>
   );
 }
 
-interface ActionsProps {
+function Actions({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <Menu>
+      <MenuTrigger asChild>
+        <Button variant="ghost" size="iconSm" aria-label={`Actions for ${plainText(name)}`}>
+          <Ellipsis />
+        </Button>
+      </MenuTrigger>
+      <MenuContent align="end">{children}</MenuContent>
+    </Menu>
+  );
+}
+
+const EndItem = ({ onSelect }: { onSelect: () => void }) => (
+  <MenuItem danger onSelect={onSelect}>
+    <ShieldX aria-hidden /> End all credentials
+  </MenuItem>
+);
+
+interface ChangesProps {
   name: string;
   disabled: boolean;
   change: NonNullable<PrincipalRowProps["change"]>;
+  end: PrincipalRowProps["end"];
 }
 
-function Actions({ name, disabled, change }: ActionsProps) {
+function Changes({ name, disabled, change, end }: ChangesProps) {
   const [asking, setAsking] = useState<"disable" | "remove" | null>(null);
   const client = useQueryClient();
   const toast = useToast();
@@ -84,31 +114,25 @@ function Actions({ name, disabled, change }: ActionsProps) {
   });
   return (
     <>
-      <Menu>
-        <MenuTrigger asChild>
-          <Button variant="ghost" size="iconSm" aria-label={`Actions for ${plainText(name)}`}>
-            <Ellipsis />
-          </Button>
-        </MenuTrigger>
-        <MenuContent align="end">
-          <MenuItem onSelect={change.edit}>
-            <Pencil aria-hidden /> Edit
+      <Actions name={name}>
+        <MenuItem onSelect={change.edit}>
+          <Pencil aria-hidden /> Edit
+        </MenuItem>
+        {disabled ? (
+          <MenuItem onSelect={() => act.mutate("enable")}>
+            <CircleCheck aria-hidden /> Enable
           </MenuItem>
-          {disabled ? (
-            <MenuItem onSelect={() => act.mutate("enable")}>
-              <CircleCheck aria-hidden /> Enable
-            </MenuItem>
-          ) : (
-            <MenuItem onSelect={() => setAsking("disable")}>
-              <Ban aria-hidden /> Disable
-            </MenuItem>
-          )}
-          <MenuSeparator />
-          <MenuItem danger onSelect={() => setAsking("remove")}>
-            <Trash2 aria-hidden /> Remove
+        ) : (
+          <MenuItem onSelect={() => setAsking("disable")}>
+            <Ban aria-hidden /> Disable
           </MenuItem>
-        </MenuContent>
-      </Menu>
+        )}
+        <MenuSeparator />
+        {end && <EndItem onSelect={end} />}
+        <MenuItem danger onSelect={() => setAsking("remove")}>
+          <Trash2 aria-hidden /> Remove
+        </MenuItem>
+      </Actions>
       {asking && (
         <ConfirmDialog
           open

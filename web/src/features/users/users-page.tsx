@@ -1,5 +1,5 @@
 import { type UseQueryResult, useQuery } from "@tanstack/react-query";
-import { Bot, Plus, Users } from "lucide-react";
+import { Bot, Plus, ShieldX, Users } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { accountsQuery, useMe, usersQuery } from "@/api/queries";
 import type { AccountInfo, UserInfo } from "@/api/types";
@@ -14,6 +14,7 @@ import { Segmented } from "@/components/ui/segmented";
 import { Skeleton } from "@/components/ui/skeleton";
 import { EmptyState, ErrorState } from "@/components/ui/states";
 import { AccountDialog } from "./account-dialog";
+import { EndByNameDialog, EndDialog } from "./end-dialog";
 import { PrincipalRow } from "./principal-row";
 import { UserDialog } from "./user-dialog";
 
@@ -24,6 +25,7 @@ export function UsersPage() {
   const admin = useMe()?.is_admin ?? false;
   const [kind, setKind] = useState<Kind>("people");
   const [adding, setAdding] = useState(false);
+  const [ending, setEnding] = useState(false);
   if (!admin)
     return (
       <Page title="Users">
@@ -35,13 +37,21 @@ export function UsersPage() {
       title="Users"
       description="People who sign in here with a password, and service accounts for programs."
       actions={
-        <Button variant="primary" onClick={() => setAdding(true)}>
-          <Plus /> {kind === "people" ? "Add user" : "Add service account"}
-        </Button>
+        <>
+          {kind === "people" && (
+            <Button onClick={() => setEnding(true)}>
+              <ShieldX /> End credentials
+            </Button>
+          )}
+          <Button variant="primary" onClick={() => setAdding(true)}>
+            <Plus /> {kind === "people" ? "Add user" : "Add service account"}
+          </Button>
+        </>
       }
     >
       <Segmented label="Which" className="mb-4 w-fit" value={kind} options={KINDS} onChange={setKind} />
       <Card className="overflow-hidden">{kind === "people" ? <People /> : <Programs />}</Card>
+      {ending && <EndByNameDialog onClose={() => setEnding(false)} />}
       {adding && kind === "people" && <UserDialog onClose={() => setAdding(false)} />}
       {adding && kind === "programs" && <AccountDialog onClose={() => setAdding(false)} />}
     </Page>
@@ -56,6 +66,7 @@ const KINDS = [
 function People() {
   const query = useQuery(usersQuery);
   const [editing, setEditing] = useState<UserInfo | null>(null);
+  const [ending, setEnding] = useState<UserInfo | null>(null);
   return (
     <List query={query} what="Users">
       {(users) => (
@@ -68,6 +79,7 @@ function People() {
               without="In no group"
               note={user.built_in ? <Badge>Set by ADMIN_USER</Badge> : undefined}
               disabled={user.disabled}
+              end={() => setEnding(user)}
               {...(user.built_in
                 ? {}
                 : {
@@ -82,6 +94,7 @@ function People() {
             />
           ))}
           {editing && <UserDialog user={editing} onClose={() => setEditing(null)} />}
+          {ending && <EndDialog user={ending} onClose={() => setEnding(null)} />}
         </>
       )}
     </List>

@@ -85,10 +85,80 @@ describe("users", () => {
     await waitFor(() => expect(registry.writes[0]?.body).toEqual({ disabled: true }));
   });
 
-  it("cannot change the administrator of the settings", async () => {
-    open("/ui/users");
+  it("cannot change the administrator of the settings, only end their credentials", async () => {
+    const { user } = open("/ui/users");
     expect(await screen.findByText("Set by ADMIN_USER")).toBeVisible();
-    expect(screen.queryByRole("button", { name: "Actions for admin" })).toBe(null);
+    await user.click(screen.getByRole("button", { name: "Actions for admin" }));
+    const items = await screen.findAllByRole("menuitem");
+    expect(items.map((item) => item.textContent?.trim())).toEqual(["End all credentials"]);
+  });
+
+  it("lose all credentials after a question that says what ends, and how many there were", async () => {
+    registry.on("DELETE /api/users/ada/credentials", () => json({ sessions: 1, tokens: 3 }));
+    const { user } = open("/ui/users");
+    await user.click(await screen.findByRole("button", { name: "Actions for ada" }));
+    await user.click(await screen.findByRole("menuitem", { name: "End all credentials" }));
+    const question = screen.getByRole("alertdialog", { name: "End all credentials of ada?" });
+    expect(question).toHaveTextContent(
+      /sessions, tokens and API keys of ada.*a provider’s user of that name/,
+    );
+    expect(question).toHaveTextContent(/disable them instead/);
+    expect(registry.writes).toEqual([]);
+    await user.click(within(question).getByRole("button", { name: "Cancel" }));
+    expect(registry.writes).toEqual([]);
+    await user.click(screen.getByRole("button", { name: "Actions for ada" }));
+    await user.click(await screen.findByRole("menuitem", { name: "End all credentials" }));
+    await user.click(screen.getByRole("button", { name: "End all credentials" }));
+    expect(await screen.findByText("The credentials of ada ended")).toBeVisible();
+    expect(screen.getByText("1 session, 3 tokens and API keys.")).toBeVisible();
+    expect(registry.writes.map(({ method, path }) => [method, path])).toEqual([
+      ["DELETE", "/api/users/ada/credentials"],
+    ]);
+    expect(screen.queryByRole("alertdialog")).toBe(null);
+  });
+
+  it("keep what they have where the registry fails to end it", async () => {
+    registry.on("DELETE /api/users/ada/credentials", () => problem(503, "the database is not available"));
+    const { user } = open("/ui/users");
+    await user.click(await screen.findByRole("button", { name: "Actions for ada" }));
+    await user.click(await screen.findByRole("menuitem", { name: "End all credentials" }));
+    await user.click(screen.getByRole("button", { name: "End all credentials" }));
+    expect(await screen.findByText("Nothing was ended")).toBeVisible();
+    expect(screen.getByText("The database is not available. (request req-42)")).toBeVisible();
+  });
+
+  it("are signed out where they end their own credentials", async () => {
+    let signedIn = true;
+    registry
+      .on("GET /api/auth/me", () => (signedIn ? json(ME) : problem(401, "no session")))
+      .on("DELETE /api/users/admin/credentials", () => {
+        signedIn = false;
+        return json({ sessions: 1, tokens: 0 });
+      });
+    const { user } = open("/ui/users");
+    await user.click(await screen.findByRole("button", { name: "Actions for admin" }));
+    await user.click(await screen.findByRole("menuitem", { name: "End all credentials" }));
+    expect(screen.getByText(/This is you/)).toBeVisible();
+    await user.click(screen.getByRole("button", { name: "End all credentials" }));
+    expect(await screen.findByRole("button", { name: "Sign in" })).toBeVisible();
+  });
+
+  it("of a provider lose all credentials by their name", async () => {
+    registry.on("DELETE /api/users/gr%20ace/credentials?provider=keycloak", () =>
+      problem(404, 'nobody called "gr ace" is a local user, has logged in, or has tokens or keys'),
+    );
+    const { user } = open("/ui/users");
+    await user.click(await screen.findByRole("button", { name: "End credentials" }));
+    const dialog = within(screen.getByRole("dialog"));
+    await user.type(dialog.getByLabelText("User name"), " gr ace ");
+    await user.selectOptions(dialog.getByLabelText("Provider"), "Keycloak");
+    await user.click(dialog.getByRole("button", { name: "End all credentials" }));
+    expect(await dialog.findByRole("alert")).toHaveTextContent(/^Nobody called "gr ace" is a local user/);
+    registry.on("DELETE /api/users/gr%20ace/credentials", () => json({ sessions: 0, tokens: 1 }));
+    await user.selectOptions(dialog.getByLabelText("Provider"), "Any");
+    await user.click(dialog.getByRole("button", { name: "End all credentials" }));
+    expect(await screen.findByText("0 sessions, 1 token or API key.")).toBeVisible();
+    expect(screen.queryByRole("dialog")).toBe(null);
   });
 
   it("change their own password with the present one", async () => {
