@@ -16,6 +16,7 @@ pub mod leftover;
 pub mod problem;
 pub mod query;
 pub mod serve;
+mod turns;
 pub mod unwind;
 pub mod woken;
 

@@ -30,6 +30,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
+use super::turns::Turns;
 use super::woken::WhenWoken;
 use crate::config::GatewayConfig;
 use crate::net::accept::Permit;
@@ -322,7 +323,7 @@ where
         .max_send_buf_size(READ_BUFFER)
         .keep_alive_interval(limits.h2_ping)
         .keep_alive_timeout(limits.h2_ping)
-        .serve_connection(TokioIo::new(io), service);
+        .serve_connection(TokioIo::new(Turns::new(io)), service);
     supervisor.run(driven, stop).await
 }
 
