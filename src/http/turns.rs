@@ -104,8 +104,8 @@ mod tests {
 
     #[test]
     fn a_socket_that_always_has_more_gives_way_and_goes_on() {
-        let wakes = Arc::<Wakes>::default();
-        let waker = Arc::clone(&wakes).into();
+        let counted = Arc::<Wakes>::default();
+        let waker = Arc::clone(&counted).into();
         let mut context = Context::from_waker(&waker);
         let mut socket = Turns::new(tokio::io::repeat(1));
         for turn in 1..=3 {
@@ -120,7 +120,7 @@ mod tests {
                 read += buffer.filled().len();
             }
             assert_eq!(read, 72 * 1024, "whole buffers until there are enough");
-            assert_eq!(wakes.0.load(Ordering::Relaxed), turn);
+            assert_eq!(counted.0.load(Ordering::Relaxed), turn);
         }
     }
 }
