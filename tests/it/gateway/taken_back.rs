@@ -125,13 +125,19 @@ impl Bench {
         begun
     }
 
-    /// Lets time pass, and waits for questions that it brings.
+    /// Lets time pass, and waits for questions that it brings and until their answers are taken.
     async fn pass(&self, seconds: i64, questions: usize) {
         let asked = self.auth.asked();
         self.front.clock.advance(seconds);
         for number in 0..questions {
             soon(self.auth.server.call(asked + number)).await;
         }
+        soon(async {
+            while !self.front.gateway.due_verdicts().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 }
 
