@@ -65,13 +65,15 @@ aside() {
 
 join() {
   [ -n "$ASIDE" ] || return 0
-  local took status name
+  local steps took status name
   wait "$ASIDE"
   ASIDE=""
   touch "$SAID/output" "$SAID/steps"
   cat "$SAID/output"
-  while IFS=$'\t' read -r took status name; do count "$name" "$took" "$status"; done < "$SAID/steps"
+  steps="$(cat "$SAID/steps")"
   rm -rf "$SAID"
+  [ -n "$steps" ] || return 0
+  while IFS=$'\t' read -r took status name; do count "$name" "$took" "$status"; done <<< "$steps"
 }
 
 finish() {

@@ -7,7 +7,7 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -135,12 +135,9 @@ impl Shared {
             if state.hurried > 0 {
                 self.written.notify_all();
             }
-            let due = Instant::now() + GATHER;
-            let gathered = self.hurry.wait_timeout_while(
-                state,
-                due.saturating_duration_since(Instant::now()),
-                |state| state.hurried == 0 && !state.closed,
-            );
+            let gathered = self
+                .hurry
+                .wait_timeout_while(state, GATHER, |state| state.hurried == 0 && !state.closed);
             drop(gathered.unwrap_or_else(PoisonError::into_inner));
         }
     }

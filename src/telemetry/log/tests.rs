@@ -77,6 +77,33 @@ fn json_shows_no_unsafe_character_and_keeps_the_values() {
 }
 
 #[test]
+fn json_keeps_the_kinds_of_values() {
+    let error = io::Error::other("why \"not\"");
+    let line = logged(&config("info", LogFormat::Json), |_| {
+        tracing::info!(
+            target: "kinds",
+            count = u64::MAX,
+            below = i64::MIN,
+            half = 0.5,
+            no_number = f64::NAN,
+            is_so = true,
+            nothing = None::<&str>,
+            r#type = "word",
+            error = &error as &dyn std::error::Error,
+        );
+    });
+    let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(value["count"], u64::MAX);
+    assert_eq!(value["below"], i64::MIN);
+    assert_eq!(value["half"], 0.5);
+    assert!(value["no_number"].is_null() && value.get("nothing").is_none());
+    assert_eq!(value["is_so"], true);
+    assert_eq!(value["type"], "word");
+    assert_eq!(value["error"], "why \"not\"");
+    assert_eq!(value["target"], "kinds");
+}
+
+#[test]
 fn the_level_changes_while_it_runs_and_a_wrong_one_changes_nothing() {
     let text = logged(&config("WARNING", LogFormat::Text), |level| {
         tracing::info!("hidden");
